@@ -1,0 +1,107 @@
+"""The one history format: operations, timeline events and final reads, as JSON lines on one monotonic clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Outcome = Literal["ok", "fail", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a workload. All times are `time.monotonic_ns()`.
+
+    `path` names client and route, `<component>/<kind>`: `postgresql/fresh`, `postgresql/persistent`,
+    `vault/fresh`, `vault/persistent`, `redis-1/persistent` (set 1), `redis-1/fresh`, `login`.
+    `id` is unique in the run and is what a final read looks for; for logins it only labels.
+    `fail` is certain (it did not and will not happen); everything not certain is `unknown`.
+    """
+
+    path: str
+    op: str
+    id: str
+    due: int
+    start: int
+    end: int
+    outcome: Outcome
+    reason: str = ""
+    server: str = ""
+    """Instance that acknowledged (`postgresql-1`), asked of the server in the operation itself; empty when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the timeline; `data` depends on `kind`.
+
+    kind      data
+    round     event: start | end
+    baseline  event: reached          (steady state holds and every path has its 100 successes)
+    fault     event: injecting | bitten | reverted | healed | residue; id, fault, selector, victims, proof
+    role      component, instance, role ("" = no answer), asked (ns when the question was sent)
+    view      component, instance, of, sees   (who a Sentinel, repmgr node, PgPool or proxy takes for the leader)
+    redundant component, redundant (bool), why
+    cpu       instance, percent (of one core, since the sample before), rss
+    tick      late (ns)               (a 10 ms watchdog tick that came more than 50 ms late)
+    mark      text
+    """
+
+    at: int
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FinalRead:
+    """What one server holds of one store after recovery.
+
+    `store` is `postgresql`, `vault`, `redis-1`, `redis-2`, `redis-3`; `ids` lists every id found, duplicates included,
+    in the order the server keeps them. `complete` is False when the read failed or was cut short: unknown, never a pass.
+    """
+
+    store: str
+    instance: str
+    role: str
+    at: int
+    ids: list[str]
+    complete: bool = True
+    why: str = ""
+
+
+def write_lines(path: Path, records: Iterable[Any]) -> None:
+    """Append records (dataclasses of this module) as JSON lines."""
+    with path.open("a", encoding="utf-8") as lines:
+        for record in records:
+            lines.write(to_line(record))
+
+
+def to_line(record: Any) -> str:
+    """One record as one JSON line."""
+    return json.dumps(asdict(record), separators=(",", ":")) + "\n"
+
+
+def read_operations(path: Path) -> list[Operation]:
+    """Every complete line of a history; a last line cut short by a kill is left out."""
+    return [Operation(**line) for line in _lines(path)]
+
+
+def read_events(path: Path) -> list[Event]:
+    """Every complete line of a timeline, in order of time."""
+    return sorted((Event(**line) for line in _lines(path)), key=lambda event: event.at)
+
+
+def read_final_reads(path: Path) -> list[FinalRead]:
+    """Every complete line of the final reads."""
+    return [FinalRead(**line) for line in _lines(path)]
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                yield json.loads(line)

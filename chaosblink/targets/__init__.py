@@ -1,0 +1,83 @@
+"""Where a platform runs: the one interface through which everything else sees its instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class PlatformError(Exception):
+    """The platform cannot be used as asked; the message is one line and says the next step. Exit code 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One server of a component; `node` is the network namespace or Kubernetes node it sits on."""
+
+    name: str
+    component: str
+    ordinal: int
+    address: str
+    port: int
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """What tells one life of an instance from the next: main process and its start (or pod UID and container id)."""
+
+    pid: int
+    started: float
+
+
+class Target(Protocol):
+    """A platform that is up. Every method raises PlatformError when the target itself cannot answer."""
+
+    kind: str
+    """`local` or `kubernetes`."""
+    name: str
+    state: Path
+    """Directory of this platform's state; faults are journaled in `state / "faults"`."""
+    settings: dict[str, Any]
+    """The live values the platform was brought up with (`platform/chart/values.yaml` and overrides), nested."""
+
+    def instances(self, component: str | None = None) -> list[Instance]:
+        """All instances, or those of one component, in order of name."""
+
+    def lifetime(self, instance: Instance) -> Lifetime | None:
+        """The current life, None while the instance is down."""
+
+    def processes(self, instance: Instance) -> list[int]:
+        """Pids of every process of the instance, main process first; empty while it is down."""
+
+    def stop(self, instance: Instance) -> None:
+        """Take the instance down and keep it down until `start`."""
+
+    def start(self, instance: Instance) -> None:
+        """Let the supervisor run the instance; no error when it already runs."""
+
+    def endpoint(self, name: str) -> tuple[str, int]:
+        """Address and port through which clients reach `identity`, `vault`, `postgresql` or `redis-master`."""
+
+    def secret(self, name: str) -> str:
+        """A secret of the platform by its file name (`chaos-password`); never log it."""
+
+    def secret_file(self, name: str) -> Path:
+        """The file (mode 0600) that holds the secret, to hand to another process."""
+
+    @property
+    def ca_file(self) -> Path:
+        """PEM file of the CA that signed the edge's and Vault's certificates."""
+
+    def log(self, instance: Instance) -> str:
+        """All the instance has logged so far."""
+
+    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True) -> None:
+        """Drop the packets between the instance and all others; PlatformError where the target cannot partition."""
+
+    def rejoin(self, instance: Instance) -> None:
+        """Undo `isolate`; no error when nothing is dropped."""
+
+    def dropped(self, instance: Instance) -> int | None:
+        """Packets `isolate` has dropped so far; None while the instance is not isolated."""
