@@ -6,9 +6,13 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 Outcome = Literal["ok", "fail", "unknown"]
+
+
+class HistoryError(ValueError):
+    """A line that is whole but not of this format; the message names file and line number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class FinalRead:
     """What one server holds of one store after recovery.
 
     `store` is `postgresql`, `vault`, `redis-1`, `redis-2`, `redis-3`; `ids` lists every id found, duplicates included,
-    in the order the server keeps them. `complete` is False when the read failed or was cut short: unknown, never a pass.
+    in the order the server keeps them. `complete` is False when the read failed or was cut short: unknown, no pass.
     """
 
     store: str
@@ -71,6 +75,9 @@ class FinalRead:
     why: str = ""
 
 
+Record = TypeVar("Record", Operation, Event, FinalRead)
+
+
 def write_lines(path: Path, records: Iterable[Any]) -> None:
     """Append records (dataclasses of this module) as JSON lines."""
     with path.open("a", encoding="utf-8") as lines:
@@ -79,29 +86,36 @@ def write_lines(path: Path, records: Iterable[Any]) -> None:
 
 
 def to_line(record: Any) -> str:
-    """One record as one JSON line."""
-    return json.dumps(asdict(record), separators=(",", ":")) + "\n"
+    """One record (a dataclass of this module) as one JSON line."""
+    # asdict() copies deeply and cost most of a writer's time; it is left for dataclasses inside an event's data
+    fields = {name: getattr(record, name) for name in record.__slots__}
+    return json.dumps(fields, separators=(",", ":"), default=asdict) + "\n"
 
 
 def read_operations(path: Path) -> list[Operation]:
-    """Every complete line of a history; a last line cut short by a kill is left out."""
-    return [Operation(**line) for line in _lines(path)]
+    """Every complete line of a history; a last line cut short by a kill is left out. HistoryError on a foreign line."""
+    return list(_records(path, Operation))
 
 
 def read_events(path: Path) -> list[Event]:
-    """Every complete line of a timeline, in order of time."""
-    return sorted((Event(**line) for line in _lines(path)), key=lambda event: event.at)
+    """Every complete line of a timeline, in order of time. HistoryError on a foreign line."""
+    return sorted(_records(path, Event), key=lambda event: event.at)
 
 
 def read_final_reads(path: Path) -> list[FinalRead]:
-    """Every complete line of the final reads."""
-    return [FinalRead(**line) for line in _lines(path)]
+    """Every complete line of the final reads. HistoryError on a foreign line."""
+    return list(_records(path, FinalRead))
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _records(path: Path, shape: type[Record]) -> Iterator[Record]:
+    """A missing file holds no record; whoever judges must ask for the file itself."""
     if not path.exists():
         return
     with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.endswith("\n"):
-                yield json.loads(line)
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith("\n"):
+                return
+            try:
+                yield shape(**json.loads(line))
+            except (ValueError, TypeError) as error:
+                raise HistoryError(f"{path.name}, line {number}: {error}") from None

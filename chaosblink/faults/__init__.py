@@ -1,0 +1,24 @@
+"""Faults: one file each, with three verbs (inject, revert, residue); adding one is adding a file and its name here."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from chaosblink.faults.effect import Fault, FaultError
+from chaosblink.targets import Target
+
+NAMES = ("isolate", "kill", "pause", "stop")
+
+
+def of(name: str, target: Target, **arguments: Any) -> Fault:
+    """The fault called `name`, ready to be injected into `target`; FaultError for a name or argument it has not."""
+    if name not in NAMES:
+        raise FaultError(f"no fault is called {name!r}; there are {', '.join(NAMES)}")
+    # imported on demand: the detached reverter sleeps for minutes and should hold little memory meanwhile
+    module = importlib.import_module(f"chaosblink.faults.{name}")
+    try:
+        fault: Fault = getattr(module, name.capitalize())(target, **arguments)
+    except TypeError as error:
+        raise FaultError(f"{name}: {error}") from None
+    return fault

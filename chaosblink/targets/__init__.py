@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,8 +40,10 @@ class Target(Protocol):
     name: str
     state: Path
     """Directory of this platform's state; faults are journaled in `state / "faults"`."""
-    settings: dict[str, Any]
-    """The live values the platform was brought up with (`platform/chart/values.yaml` and overrides), nested."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The live values the platform was brought up with (`platform/chart/values.yaml` and overrides), nested."""
 
     def instances(self, component: str | None = None) -> list[Instance]:
         """All instances, or those of one component, in order of name."""
@@ -81,3 +84,19 @@ class Target(Protocol):
 
     def dropped(self, instance: Instance) -> int | None:
         """Packets `isolate` has dropped so far; None while the instance is not isolated."""
+
+
+def open_target(name: str | None = None) -> Target:
+    """The platform that is up under `name` (default: CHAOSBLINK_PLATFORM, else `blinkchamber`).
+
+    Raises PlatformError when there is none, when it never came up whole, or when its supervisor is dead.
+    """
+    from chaosblink.targets.local.target import DEFAULT_NAME, LocalTarget
+
+    chosen = name or os.environ.get("CHAOSBLINK_PLATFORM") or DEFAULT_NAME
+    target = LocalTarget(chosen)
+    if target.phase != "up" or not target.supervisor.alive():
+        raise PlatformError(
+            f"platform {chosen!r} is half dead: remove what is left with `chaosblink down --name {chosen}`"
+        )
+    return target

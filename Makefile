@@ -1,0 +1,31 @@
+# Two commands do everything: `make chaos` (the main job) and `make test` (the project's tests).
+PYTHON ?= python3
+VENV   ?= .venv
+ROUNDS ?= 3
+SUDO   := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+TOX    := $(VENV)/bin/tox
+
+.PHONY: help chaos test packages venv load clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+chaos: packages $(TOX) ## Platform up, leaders killed under login load, report, platform down
+	$(TOX) run -q -e chaos -- --rounds $(ROUNDS)
+
+test: packages $(TOX) ## Lint, types, unit tests, then one round of the three leaders on a real platform
+	$(TOX) run -q -e lint,tests
+	$(TOX) run -q -e chaos -- --rounds 1 --experiment vault-leader-kill --experiment postgresql-primary-kill --experiment redis-master-kill
+
+load: packages $(TOX) ## Login load with Locust's web UI on a platform that is up
+	$(TOX) run -q -e load
+
+packages: ## Install what Debian provides (root or sudo); leaves no service enabled or running
+	scripts/install-packages.sh
+
+$(TOX):
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q 'tox>=4.20,<5'
+
+clean: ## Remove what was built here (not the reports)
+	rm -rf $(VENV) .tox build *.egg-info

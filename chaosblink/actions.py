@@ -1,0 +1,64 @@
+"""Chaos Toolkit actions: put a fault on whoever has a role now, and take it away again."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from chaoslib.exceptions import ActivityFailed
+
+from chaosblink.faults import FaultError
+from chaosblink.faults.injection import TTL_S, inject
+from chaosblink.faults.undo import rollback
+from chaosblink.targets import PlatformError, open_target
+
+logger = logging.getLogger("chaostoolkit")
+
+__all__ = ["isolate", "kill", "pause", "revert", "stop"]
+
+
+def kill(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Kill every process of the instance `victim` names (`postgresql/primary`, `redis/master@2`) with SIGKILL at once.
+
+    Returns the effect: id, victims, t0 (time.monotonic_ns() at which the main process was seen gone) and the proof.
+    After `ttl` seconds, in any case, the instance is made to run again.
+    """
+    return _inject("kill", victim, ttl)
+
+
+def stop(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Shut the instance `victim` names down in order and keep it down until `revert`, at most `ttl` seconds."""
+    return _inject("stop", victim, ttl)
+
+
+def pause(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Freeze every process of the instance `victim` names until `revert`, at most `ttl` seconds."""
+    return _inject("pause", victim, ttl)
+
+
+def isolate(victim: str, ttl: float = TTL_S, inbound: bool = True, outbound: bool = True) -> dict[str, Any]:
+    """Cut the instance `victim` names off from all others until `revert`, at most `ttl` seconds.
+
+    With `inbound` or `outbound` false the cut is one-way.
+    """
+    return _inject("isolate", victim, ttl, inbound=inbound, outbound=outbound)
+
+
+def revert() -> list[str]:
+    """Undo every fault that is still open on the platform and prove it; one line each. Fails if anything is left."""
+    try:
+        done = rollback(open_target())
+    except (FaultError, PlatformError) as error:
+        raise ActivityFailed(str(error)) from None
+    for line in done:
+        logger.info(line)
+    return done
+
+
+def _inject(fault: str, victim: str, ttl: float, **arguments: Any) -> dict[str, Any]:
+    try:
+        effect = inject(open_target(), fault, victim, ttl=float(ttl), **arguments).report()
+    except (FaultError, PlatformError) as error:
+        raise ActivityFailed(str(error)) from None
+    logger.info(f"{fault}: {', '.join(effect['victims'])} ({victim}), undone at the latest in {ttl:g} s")
+    return effect

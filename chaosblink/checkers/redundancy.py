@@ -1,0 +1,45 @@
+"""Full redundancy is back within its bound and stays."""
+
+from __future__ import annotations
+
+from chaosblink.checkers.finding import Finding, milliseconds, unknown
+from chaosblink.checkers.rounds import Round
+from chaosblink.history import Event
+
+NEEDS = ("timeline.jsonl",)
+TIMING = True
+
+
+def check(recorded: Round, bound: float) -> Finding:
+    """`redundant_ms` of round.json (t0 to full redundancy, ms) is at most `bound`, and the timeline agrees."""
+    lacking = recorded.lacks(*NEEDS)
+    if lacking or recorded.t0 is None:
+        return unknown(lacking or "the timeline has no `bitten` event: t0 is unknown")
+    measured = recorded.settings.get("redundant_ms")
+    answers = _answers(recorded)
+    last = answers[-1].data if answers else {}
+    if measured is None:
+        return unknown(f"full redundancy was not seen again{_because(last)}")
+    if last.get("redundant") is False:
+        return Finding("fail", measured, f"full redundancy after {measured:g} ms was lost again{_because(last)}")
+    measured = max(measured, _regained_ms(answers, recorded.t0))
+    if measured > bound:
+        return Finding("fail", measured, f"full redundancy took {measured:g} ms, above {bound:g} ms")
+    return Finding("pass", measured, f"full redundancy after {measured:g} ms")
+
+
+def _answers(recorded: Round) -> list[Event]:
+    """The `redundant` events of the component under fault after t0."""
+    t0 = recorded.t0 or 0
+    events = [event for event in recorded.events if event.kind == "redundant" and event.at > t0]
+    return [event for event in events if event.data.get("component") == recorded.component]
+
+
+def _regained_ms(answers: list[Event], t0: int) -> float:
+    """From t0 to the first yes behind the last no (ms): an early yes may be older than the fault. 0 without a no."""
+    noes = [position for position, event in enumerate(answers) if not event.data.get("redundant")]
+    return milliseconds(answers[noes[-1] + 1].at - t0) if noes else 0.0
+
+
+def _because(answer: dict[str, object]) -> str:
+    return f": {answer['why']}" if answer.get("why") else ""

@@ -1,0 +1,175 @@
+"""The command line: `chaosblink up`, `status`, `run`, `logs`, `rollback`, `report`, `down`."""
+
+from __future__ import annotations
+
+import functools
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from chaosblink import __version__
+from chaosblink.targets import PlatformError, open_target
+from chaosblink.targets.local.target import DEFAULT_NAME
+
+BAD_INPUT = 2
+
+
+def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn a PlatformError into one line and exit code 2, and SIGTERM into the clean-up that Ctrl-C gets."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            return command(*arguments, **options)
+        except PlatformError as error:
+            tail = getattr(error, "log_tail", "")
+            click.echo(f"chaosblink: {error}", err=True)
+            if tail:
+                click.echo(f"last lines of its log:\n{tail}", err=True)
+            sys.exit(BAD_INPUT)
+        except KeyboardInterrupt:
+            click.echo("chaosblink: interrupted; cleaned up", err=True)
+            sys.exit(130)
+
+    return wrapped
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+name_option = click.option(
+    "--name", default=DEFAULT_NAME, show_default=True, envvar="CHAOSBLINK_PLATFORM", help="Which platform is meant."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="chaosblink")
+def main() -> None:
+    """Kill BlinkChamber's leaders under login load and prove with numbers what held.
+
+    \b
+    A first session:
+      chaosblink up                       bring a local platform up (about half a minute)
+      chaosblink status                   who is leader, who is healthy
+      chaosblink run --rounds 1           kill every leader once, write a report
+      chaosblink down                     remove it
+    """
+
+
+@main.command()
+@name_option
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the chart.")
+@click.option(
+    "--network",
+    type=click.Choice(["auto", "namespaces", "loopback"]),
+    default="auto",
+    show_default=True,
+    help="A network namespace an instance (root), or loopback addresses (no partitions).",
+)
+@clear_errors
+def up(name: str, overrides: tuple[str, ...], network: str) -> None:
+    """Bring the platform up from nothing and wait until every part is healthy and redundant."""
+    from chaosblink.platform_life import bring_up
+
+    bring_up(name, overrides, network, _progress())
+
+
+@main.command()
+@name_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
+@clear_errors
+def status(name: str, as_json: bool) -> None:
+    """Show address, role and health of every instance, asked of the servers themselves.
+
+    Exit code 0 when every component is redundant, 1 when one is not, 2 when there is no platform.
+    """
+    from chaosblink.platform_life import render_status, survey
+
+    rows, gaps = survey(open_target(name))
+    click.echo(json.dumps({"instances": rows, "not_redundant": gaps}, indent=1) if as_json else render_status(rows, gaps))
+    sys.exit(1 if gaps else 0)
+
+
+@main.command()
+@name_option
+@clear_errors
+def down(name: str) -> None:
+    """Remove the platform, its processes, its network and its state; also one that is half dead."""
+    from chaosblink.targets.local.bring_up import down as remove
+
+    remove(name)
+    click.echo(f"platform {name} removed")
+
+
+@main.command()
+@name_option
+@click.argument("instance")
+@click.option("--lines", default=50, show_default=True, help="How many of the last lines.")
+@clear_errors
+def logs(name: str, instance: str, lines: int) -> None:
+    """Print an instance's last log lines."""
+    target = open_target(name)
+    found = {i.name: i for i in target.instances()}
+    if instance not in found:
+        raise PlatformError(f"no instance {instance!r}; there are {', '.join(found)}")
+    click.echo("\n".join(target.log(found[instance]).splitlines()[-lines:]))
+
+
+@main.command()
+@name_option
+@clear_errors
+def rollback(name: str) -> None:
+    """Undo every fault a run left behind, and prove that it is gone."""
+    from chaosblink.faults.reverter import rollback as undo
+
+    undone = undo(open_target(name))
+    click.echo("\n".join(undone) or "no fault was left")
+
+
+@main.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@clear_errors
+def report(run: Path) -> None:
+    """Judge a run again and render its report, from the run folder alone."""
+    from chaosblink.report.sign_off import publish
+
+    click.echo(publish(run))
+
+
+@main.command()
+@name_option
+@click.option("--experiment", "experiments", multiple=True, metavar="NAME", help="Run only this one (repeatable).")
+@click.option("--rounds", default=None, type=click.IntRange(1), help="Rounds of each experiment [default: 3].")
+@click.option("--round", "only_round", default=None, type=click.IntRange(1), help="Repeat just this round of the plan.")
+@click.option("--seed", default=None, type=int, help="Decides everything random; a new one is drawn and printed.")
+@click.option("--keep", is_flag=True, help="Leave the platform up afterwards.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the chart.")
+@clear_errors
+def run(name: str, **options: Any) -> None:
+    """Run the chaos suites on the platform and write the report.
+
+    A platform that is up is used and left as it is; otherwise one is brought up and removed at the end.
+    Exit code 0 when every promise was kept, 1 when one was broken or could not be judged, 2 when the run was not possible.
+    """
+    from chaosblink.main_job import run_suites
+
+    sys.exit(run_suites(name, progress=_progress(), **options))
+
+
+def _progress() -> Callable[[str], None]:
+    began = time.monotonic()
+
+    def line(text: str) -> None:
+        click.echo(f"[{time.monotonic() - began:6.1f} s] {text}")
+
+    return line
+
+

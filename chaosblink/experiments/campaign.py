@@ -1,0 +1,85 @@
+"""All rounds of one experiment under load: the clients that last the whole experiment, and the rounds between them.
+
+Integrity writers live for one round and have keys of their own. The login prober, Locust and the observer live as long
+as the experiment: a login is due only five times a second, and the hundred successes a recording needs before and after
+a fault would otherwise cost 40 s of each round. Each round's files get their part of these streams afterwards.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from chaosblink.experiments import specs
+from chaosblink.experiments.companion import Companion
+from chaosblink.experiments.locust import locust
+from chaosblink.experiments.plan import PlannedRound, load
+from chaosblink.experiments.round import NEEDED, Round
+from chaosblink.experiments.slicing import Span, share_out
+from chaosblink.targets import Target
+from chaosblink.waiting import until
+
+Progress = Callable[[str], None]
+
+
+class Campaign:
+    """The rounds of one experiment; use as a context manager, so that every client ends whatever happens."""
+
+    def __init__(self, target: Target, run: Path, experiment: str, progress: Progress) -> None:
+        self._target, self._run, self._progress = target, run, progress
+        self._component = load(experiment)["tags"][0]
+        self._streams = run / experiment / "streams"
+        self._companions: list[Companion] = []
+        self._logins_had = 0
+
+    def __enter__(self) -> Campaign:
+        self._streams.mkdir(parents=True)
+        python = [sys.executable, "-m"]
+        logins = specs.workload(self._target, f"{self._run.name}-logins", self._streams, [specs.login_path()])
+        observer = specs.observer(self._target, self._streams, [self._component])
+        self._logins = self._start("logins", [*python, "chaosblink.workloads", str(logins.write(self._file("logins")))])
+        self._start("observer", [*python, "chaosblink.observer", str(observer.write(self._file("observer")))])
+        self._start("locust", *locust(self._target, self._streams / "logins.jsonl"))
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        while self._companions:
+            self._companions.pop().stop()
+
+    def run(self, planned: list[PlannedRound]) -> None:
+        """Run the rounds one after another; afterwards their folders are complete and can be judged."""
+        spans: dict[Path, Span] = {}
+        recovered = time.monotonic_ns()
+        for number, this in enumerate(planned, 1):
+            self._progress(f"{this.experiment}: round {number} of {len(planned)}")
+            current = Round(self._target, self._run, this, self._component, self._progress)
+            current.run(ready=self._until_ready, recovered=self._count_logins_from_here)
+            spans[current.folder] = Span(recovered, current.bitten)
+            recovered = current.recovered
+        self._until_ready()
+        ended = time.monotonic_ns()
+        self.__exit__()
+        share_out(self._streams, spans, ended)
+
+    def _until_ready(self) -> None:
+        """Wait for the logins a recording needs; PlatformError when a client has died, whose part would be missing."""
+
+        def enough() -> bool:
+            return self._logins.succeeded("login") - self._logins_had >= NEEDED
+
+        for companion in self._companions:
+            companion.check()
+        until(enough, within=90, what=f"{NEEDED} successful logins between two faults", every=0.2)
+
+    def _count_logins_from_here(self) -> None:
+        self._logins_had = self._logins.succeeded("login")
+
+    def _start(self, name: str, command: list[str], env: dict[str, str] | None = None) -> Companion:
+        companion = Companion(name, command, self._streams / f"{name}.log", env)
+        self._companions.append(companion)
+        return companion
+
+    def _file(self, name: str) -> Path:
+        return self._streams / f"{name}.json"

@@ -1,0 +1,77 @@
+"""What the seed decides before anything is killed: the order of experiments and each round's set, delay and choices."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from chaosblink.targets import PlatformError
+
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+REDIS_SETS = 3
+LONGEST_DELAY_MS = 1000
+"""Each round waits up to this long before it injects, so that faults do not fall in step with periodic checks."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRound:
+    """One round before it is run; `seed` decides the `any` selectors, `set` the Redis set, `delay_ms` the last wait."""
+
+    experiment: str
+    round: int
+    folder: str
+    """Relative to the run folder."""
+    seed: int
+    set: int
+    delay_ms: int
+    command: str
+    """Repeats exactly this round."""
+
+
+def known() -> dict[str, Path]:
+    """Name and file of every experiment."""
+    return {path.stem: path for path in sorted(EXPERIMENTS.glob("*.yaml"))}
+
+
+def load(name: str) -> dict:
+    """The experiment's file as data; PlatformError names the known ones when there is none of this name."""
+    files = known()
+    if name not in files:
+        raise PlatformError(f"unknown experiment {name!r}; there are {', '.join(files)}")
+    return yaml.safe_load(files[name].read_text())
+
+
+def make(experiments: list[str], rounds: int, seed: int, only_round: int | None = None) -> list[PlannedRound]:
+    """The plan: all rounds of an experiment together, experiments in an order drawn from the seed.
+
+    The same arguments give the same plan. Each round draws from its own generator, so that leaving out an experiment
+    or asking for more rounds changes nothing in the others.
+    """
+    order = sorted(experiments)
+    random.Random(seed).shuffle(order)
+    wanted = range(1, rounds + 1) if only_round is None else [only_round]
+    return [_planned(experiment, number, seed) for experiment in order for number in wanted]
+
+
+def _planned(experiment: str, number: int, seed: int) -> PlannedRound:
+    first_set = random.Random(f"{seed}/{experiment}").randrange(REDIS_SETS)
+    chance = random.Random(f"{seed}/{experiment}/{number}")
+    return PlannedRound(
+        experiment=experiment,
+        round=number,
+        folder=f"{experiment}/round-{number:02d}",
+        seed=chance.randrange(2**31),
+        set=(first_set + number - 1) % REDIS_SETS + 1,
+        delay_ms=chance.randrange(LONGEST_DELAY_MS),
+        command=f"chaosblink run --experiment {experiment} --seed {seed} --round {number}",
+    )
+
+
+def write(plan: list[PlannedRound], seed: int, run: Path) -> None:
+    """Write plan.json into the run folder."""
+    content = {"seed": seed, "rounds": [asdict(planned) for planned in plan]}
+    (run / "plan.json").write_text(json.dumps(content, indent=1))

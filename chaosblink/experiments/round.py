@@ -1,0 +1,166 @@
+"""One round: writers start, the experiment's file is run by the Chaos Toolkit, writers stop, every store is read."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from chaosblink import components
+from chaosblink.experiments import specs
+from chaosblink.experiments.companion import Companion
+from chaosblink.experiments.plan import EXPERIMENTS, PlannedRound
+from chaosblink.history import Event, read_events, write_lines
+from chaosblink.targets import PlatformError, Target
+from chaosblink.waiting import Timeout, until
+from chaosblink.workloads.final_reads import read_all
+
+Progress = Callable[[str], None]
+
+NEEDED = 100
+"""Successes a recording needs on each path in focus before t0 and after recovery (DESIGN, measuring rule 10)."""
+SETTLES_WITHIN = 60.0
+"""Seconds for the writers to reach their successes on a healthy platform: ten times what they need."""
+EXPERIMENT_WITHIN = 240.0
+"""Seconds for one run of an experiment's file, its waits for redundancy included."""
+
+
+class Round:
+    """One planned round, run once; its landmarks are attributes afterwards (monotonic ns)."""
+
+    def __init__(self, target: Target, run: Path, planned: PlannedRound, component: str, progress: Progress) -> None:
+        self._target, self._planned, self._component, self._progress = target, planned, component, progress
+        self._focus = specs.focus_paths(component, planned.set)
+        self._run_id = f"{run.name}-{planned.experiment}-{planned.round}"
+        self.folder = run / planned.folder
+        self.began = self.bitten = self.recovered = 0
+
+    def run(self, ready: Callable[[], None], recovered: Callable[[], None]) -> None:
+        """Run the round; `ready` returns when the streams beside it allow the fault, `recovered` is told of recovery.
+
+        Timeout when the platform is not steady enough to begin, PlatformError when nothing could be injected. What goes
+        wrong after the fault is recorded and left to the checkers.
+        """
+        (self.folder / "logs").mkdir(parents=True)
+        self.began = time.monotonic_ns()
+        wall = datetime.datetime.now(datetime.UTC).isoformat()
+        log_sizes = {i.name: len(self._target.log(i)) for i in self._target.instances()}
+        bounds = self._bounds()
+        writers = self._start_writers()
+        try:
+            self._until_succeeded(writers, "before the fault")
+            ready()
+            self._mark("baseline", event="reached")
+            threading.Event().wait(self._planned.delay_ms / 1000)  # the plan's own delay, not a wait for anything
+            self._experiment()
+            self._read_landmarks()
+            recovered()
+            self._settle(writers)
+        finally:
+            writers.stop()
+        self._final_reads()
+        self._keep_logs(log_sizes)
+        self._write_round(wall, bounds)
+
+    def _start_writers(self) -> Companion:
+        paths = self._focus + specs.bystander_paths(self._focus)
+        self._spec = specs.workload(self._target, self._run_id, self.folder, paths)
+        spec_file = self._spec.write(self.folder / "workload.json")
+        command = [sys.executable, "-m", "chaosblink.workloads", str(spec_file)]
+        return Companion("writers", command, self.folder / "logs" / "writers.log")
+
+    def _until_succeeded(self, writers: Companion, when: str) -> None:
+        paths = [path.path for path in self._focus + specs.bystander_paths(self._focus)]
+        focus = [path.path for path in self._focus]
+        had = {path: writers.succeeded(path) for path in paths}
+
+        def enough() -> bool:
+            return all(writers.succeeded(p) - had[p] >= (NEEDED if p in focus else 10) for p in paths)
+
+        until(enough, SETTLES_WITHIN, f"{NEEDED} successes on every path {when}", every=0.2)
+
+    def _settle(self, writers: Companion) -> None:
+        try:
+            self._until_succeeded(writers, "after recovery")
+        except Timeout as timeout:
+            self._mark("mark", text=str(timeout))
+            self._progress(f"  {timeout}")
+
+    def _experiment(self) -> None:
+        """Run the experiment's file as anyone would; a deviation is a verdict's matter, a failure to run is not."""
+        environment = {
+            "CHAOSBLINK_PLATFORM": self._target.name,
+            "CHAOSBLINK_ROUND": str(self.folder),
+            "CHAOSBLINK_SEED": str(self._planned.seed),
+            "CHAOSBLINK_SET": str(self._planned.set),
+        }
+        chaos = [str(Path(sys.executable).parent / "chaos"), "--log-file", str(self.folder / "logs" / "chaostoolkit.log")]
+        file = str(EXPERIMENTS / f"{self._planned.experiment}.yaml")
+        command = [*chaos, "run", "--journal-path", str(self.folder / "journal.json"), file]
+        toolkit = Companion("chaos toolkit", command, self.folder / "logs" / "chaos.log", environment)
+        try:
+            toolkit.wait(EXPERIMENT_WITHIN)
+        finally:
+            toolkit.stop()
+
+    def _read_landmarks(self) -> None:
+        events = read_events(self.folder / "timeline.jsonl")
+        bitten = [e.at for e in events if e.kind == "fault" and e.data.get("event") == "bitten"]
+        if not bitten:
+            tail = " ".join((self.folder / "logs" / "chaos.log").read_text(errors="replace").split()[-60:])
+            raise PlatformError(f"{self._planned.experiment}: no fault was injected; the Chaos Toolkit said: {tail}")
+        self.bitten, self.recovered = bitten[0], time.monotonic_ns()
+
+    def _final_reads(self) -> None:
+        self._progress("  reading every store on every server")
+        write_lines(self.folder / "final_reads.jsonl", read_all(self._spec))
+
+    def _keep_logs(self, sizes: dict[str, int]) -> None:
+        for instance in self._target.instances():
+            text = self._target.log(instance)
+            (self.folder / "logs" / f"{instance.name}.log").write_text(text[sizes[instance.name] :])
+
+    def _bounds(self) -> dict[str, Any]:
+        bound = components.bound(self._target, self._component)
+        return {self._component: {"ms": bound.ms, "formula": bound.formula, "inputs": bound.inputs}}
+
+    def _mark(self, kind: str, **data: Any) -> None:
+        write_lines(self.folder / "timeline.jsonl", [Event(time.monotonic_ns(), kind, data)])
+
+    def _write_round(self, wall: str, bounds: dict[str, Any]) -> None:
+        paths = [*self._focus, *specs.bystander_paths(self._focus), specs.login_path()]
+        in_focus = {p.path for p in self._focus} or {"login"}
+        content = {
+            "experiment": self._planned.experiment,
+            "round": self._planned.round,
+            "seed": self._planned.seed,
+            "component": self._component,
+            "paths": {
+                p.path: {"interval_ms": p.interval_ms, "deadline_ms": p.deadline_ms, "focus": p.path in in_focus}
+                for p in paths
+            },
+            "bounds": bounds,
+            "command": self._planned.command,
+            "wall": wall,
+            "monotonic_ns": self.began,
+            **self._outcome(),
+        }
+        (self.folder / "round.json").write_text(json.dumps(content, indent=1))
+
+    def _outcome(self) -> dict[str, Any]:
+        events = read_events(self.folder / "timeline.jsonl")
+        faults = [e.data for e in events if e.kind == "fault"]
+        bitten = next(data for data in faults if data.get("event") == "bitten")
+        whole = [e.at for e in events if e.kind == "redundant" and e.data["redundant"] and e.at > self.bitten]
+        residue = [left for data in faults if data.get("event") == "residue" for left in data.get("left", [])]
+        return {
+            "selector": bitten["selector"],
+            "victims": bitten["victims"],
+            "redundant_ms": (whole[0] - self.bitten) / 1e6 if whole else None,
+            "residue": residue,
+        }

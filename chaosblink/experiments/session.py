@@ -1,0 +1,104 @@
+"""One run from its lock to its report: what the suites share."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import pytest
+
+from chaosblink import components, promises, verdicts
+from chaosblink.experiments import plan, run_folder
+from chaosblink.experiments.campaign import Campaign
+from chaosblink.faults.undo import rollback
+from chaosblink.run_rounds import read_run
+from chaosblink.targets import PlatformError, Target
+from chaosblink.waiting import Timeout
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person chose for a run; `seed` None draws one, `only_round` repeats a single round of the plan."""
+
+    experiments: tuple[str, ...] = ()
+    rounds: int = 3
+    only_round: int | None = None
+    seed: int | None = None
+    folder: Path | None = None
+
+
+class Session:
+    """Holds the platform alone, keeps the plan, runs experiments when a suite asks, judges them."""
+
+    def __init__(self, target: Target, options: Options, progress: Progress) -> None:
+        for name in options.experiments:
+            plan.load(name)
+        self.target, self._progress = target, progress
+        self._lock = filelock.FileLock(target.state / "lock")
+        self._seed = random.randrange(10**6) if options.seed is None else options.seed
+        chosen = list(options.experiments or plan.known())
+        self.plan = plan.make(chosen, options.rounds, self._seed, options.only_round)
+        self._options = options
+        self._judged: dict[str, list[verdicts.Verdict]] = {}
+
+    def __enter__(self) -> Session:
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise PlatformError(f"another run holds platform {self.target.name!r}; wait for it to end") from None
+        for undone in rollback(self.target):
+            self._progress(f"a fault of an earlier run was undone: {undone}")
+        self.run = run_folder.create(self.target, self._described(), versions(self.target), self._options.folder)
+        plan.write(self.plan, self._seed, self.run)
+        self._progress(f"seed {self._seed}, {len(self.plan)} rounds, folder {self.run}")
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for undone in rollback(self.target):
+            self._progress(f"undone: {undone}")
+        self._lock.release()
+
+    def _described(self) -> dict[str, Any]:
+        chosen = [p.experiment for p in self.plan]
+        return {"seed": self._seed, "rounds": self._options.rounds, "experiments": list(dict.fromkeys(chosen))}
+
+    def _judge(self, experiment: str) -> list[verdicts.Verdict]:
+        recorded = read_run(self.run)
+        found = next(each for each in recorded.experiments if each.name == experiment)
+        return verdicts.judge_experiment(recorded, found, promises.load())
+
+    def recording(self, experiment: str) -> Recording:
+        """Run the experiment's rounds (once a session) and judge them."""
+        if experiment not in self._judged:
+            planned = [p for p in self.plan if p.experiment == experiment]
+            try:
+                with Campaign(self.target, self.run, experiment, self._progress) as campaign:
+                    campaign.run(planned)
+            except (Timeout, PlatformError) as error:
+                # rounds that are missing are judged unknown, which counts as failed
+                self._progress(f"{experiment} ended early: {error}")
+            self._judged[experiment] = self._judge(experiment)
+        return Recording(experiment, self._judged[experiment])
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What the rounds of one experiment showed, as verdicts."""
+
+    experiment: str
+    verdicts: list[verdicts.Verdict]
+
+    def keeps(self, promise: str) -> None:
+        """AssertionError with what was measured, unless the promise was kept in every round."""
+        verdicts.keeps(self.verdicts, promise, self.experiment, not_run=pytest.skip)
+
+
+def versions(target: Target) -> dict[str, str]:
+    """Version of every kind of server, asked of one of its instances."""
+    return {name: components.of(target, name).version() for name in components.ALL}

@@ -1,0 +1,51 @@
+"""Give each round its part of the streams that last a whole experiment: logins, observations, Locust's requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Landmarks of a round, monotonic ns: the recovery before it (or the start of the clients), and its own fault."""
+
+    recovered_before: int
+    bitten: int
+
+
+SOURCES = {"history.jsonl": "due", "timeline.jsonl": "at", "logins.jsonl": "start"}
+"""Stream files and the field that says when a line belongs."""
+
+
+def share_out(streams: Path, spans: dict[Path, Span], ended: int) -> None:
+    """Append to each round's files what the streams hold from the recovery before it until the next fault.
+
+    The calm between two faults belongs to both rounds: it shows that one recovered and that the other began healthy.
+    """
+    nexts = [*(span.bitten for span in list(spans.values())[1:]), ended]
+    for (folder, span), until in zip(spans.items(), nexts, strict=True):
+        for name, field in SOURCES.items():
+            chosen = _between(_lines(streams / name), field, span.recovered_before, until)
+            _merge(folder / name, chosen, field)
+
+
+def _between(lines: Iterable[dict[str, Any]], field: str, first: int, until: int) -> list[dict[str, Any]]:
+    return [line for line in lines if first <= line[field] < until]
+
+
+def _merge(path: Path, added: list[dict[str, Any]], field: str) -> None:
+    together = sorted([*_lines(path), *added], key=lambda line: line[field])
+    path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in together))
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                yield json.loads(line)

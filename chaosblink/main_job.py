@@ -1,0 +1,72 @@
+"""The main job: a platform (brought up when none is there), the chaos suites, the report, and the platform away again."""
+
+from __future__ import annotations
+
+import datetime
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from chaosblink.experiments import plan, run_folder
+from chaosblink.platform_life import bring_up
+from chaosblink.targets import PlatformError, open_target
+from chaosblink.targets.local.bring_up import down
+from chaosblink.targets.local.layout import ROOT
+from chaosblink.targets.local.target import state_of
+
+Progress = Callable[[str], None]
+DEFAULT_ROUNDS = 3
+
+
+def run_suites(
+    name: str,
+    experiments: tuple[str, ...],
+    rounds: int | None,
+    only_round: int | None,
+    seed: int | None,
+    keep: bool,
+    overrides: tuple[str, ...],
+    progress: Progress,
+) -> int:
+    """Exit code of the whole: 0 every promise kept, 1 broken or not judged, 2 not possible, 130 interrupted."""
+    for experiment in experiments:
+        plan.load(experiment)
+    ours = not state_of(name).exists()
+    if ours:
+        bring_up(name, overrides, "auto", progress)
+    elif overrides:
+        raise PlatformError(f"--set changes a platform being brought up, and {name!r} is up; `chaosblink down` first")
+    open_target(name)
+    try:
+        folder = run_folder.RUNS / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-local"
+        chosen_seed = random.randrange(10**6) if seed is None else seed
+        code = _pytest(name, experiments, rounds or DEFAULT_ROUNDS, only_round, chosen_seed, folder)
+        if folder.exists():
+            _conclude(folder)
+        return code
+    finally:
+        if ours and not keep:
+            down(name)
+            progress(f"platform {name} removed")
+
+
+def _pytest(
+    name: str, experiments: tuple[str, ...], rounds: int, only_round: int | None, seed: int, folder: Path
+) -> int:
+    options = [f"--platform={name}", f"--rounds={rounds}", f"--seed={seed}", f"--run-dir={folder}"]
+    options += [f"--experiment={experiment}" for experiment in experiments]
+    options += [f"--round={only_round}"] if only_round else []
+    quiet = ["-p", "no:cacheprovider", "-n", "0", "--tb=short", "-v"]
+    code = int(pytest.main([str(ROOT / "suites"), f"--rootdir={ROOT}", *quiet, *options]))
+    return {0: 0, 1: 1, 2: 130 if not folder.exists() else 2}.get(code, 2)
+
+
+def _conclude(folder: Path) -> None:
+    from chaosblink.report.sign_off import publish, table
+
+    page = publish(folder)
+    click.echo(table(folder))
+    click.echo(f"report: {page}")

@@ -1,0 +1,111 @@
+"""`python -m chaosblink.observer SPEC.json`: poll the platform until told to stop (as the workloads are).
+
+Prints one JSON line a second: {"seconds": n, "cpu_percent": n}, the cost of this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from chaosblink.history import Event
+from chaosblink.observer.pollers import POLLERS
+from chaosblink.observer.processes import CpuSampler
+from chaosblink.observer.spec import ObserverSpec, read_observer_spec
+from chaosblink.observer.watch import Watch
+from chaosblink.workloads.lifeline import quieten, take_precedence, watch
+from chaosblink.workloads.recorder import Recorder
+
+FLUSH_S = 0.2
+
+
+def watches(spec: ObserverSpec, recorder: Recorder) -> list[Watch]:
+    """One watch an instance that can be asked; the components in focus are asked more often."""
+    out = []
+    for instance in spec.instances:
+        if not _can_ask(spec, instance.component):
+            continue
+        hz = spec.focus_hz if instance.component in spec.focus else spec.others_hz
+        poller = POLLERS[instance.component](spec, instance)  # type: ignore[call-arg]
+        out.append(Watch(instance, poller, recorder, hz, spec.patience_ms / 1e3))
+    return out
+
+
+def _can_ask(spec: ObserverSpec, component: str) -> bool:
+    needs = {
+        "vault": spec.ca_file,
+        "postgresql": spec.postgresql_password_file,
+        "pgpool": spec.postgresql_password_file,
+        "redis": spec.redis_password_file,
+        "sentinel": spec.redis_password_file,
+    }
+    return component in POLLERS and bool(needs.get(component, "nothing"))
+
+
+async def run(spec: ObserverSpec) -> None:
+    """Poll and sample until the process is told to stop."""
+    stopping = asyncio.Event()
+    quieten(asyncio.get_running_loop())
+    recorder = Recorder(Path(spec.folder), [])
+    jobs = [watch(stopping), _write(recorder), _sample(spec, recorder)]
+    jobs += [one.run() for one in watches(spec, recorder)]
+    tasks = [asyncio.create_task(job) for job in jobs]
+    stopped: asyncio.Task[Any] = asyncio.create_task(stopping.wait())
+    # A poller that breaks is a bug and must be seen: the first task that ends with an error ends the process.
+    done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    recorder.flush()
+    for task in done - {stopped}:
+        await task
+
+
+async def _sample(spec: ObserverSpec, recorder: Recorder) -> None:
+    sampler = CpuSampler(spec.processes)
+    while spec.processes:
+        for event in sampler.sample():
+            recorder.event(event)
+        await asyncio.sleep(1 / spec.cpu_hz)
+    await asyncio.Event().wait()
+
+
+async def _write(recorder: Recorder) -> None:
+    """Flush five times a second; once a second say what this process costs, also as a `cpu` event of `observer`."""
+    before, used, told = time.monotonic(), time.process_time(), 0
+    while True:
+        await asyncio.sleep(FLUSH_S)
+        recorder.flush()
+        now = time.monotonic()
+        if now - before >= 1:
+            percent = round((time.process_time() - used) / (now - before) * 100, 1)
+            recorder.event(Event(time.monotonic_ns(), "cpu", {"instance": "observer", "percent": percent, "rss": 0}))
+            told += 1
+            print(json.dumps({"seconds": told, "cpu_percent": percent}), flush=True)
+            before, used = now, time.process_time()
+
+
+def main() -> int:
+    """Exit status 0 after an orderly stop, 2 when the spec cannot be used."""
+    if len(sys.argv) != 2:
+        print("usage: python -m chaosblink.observer SPEC.json", file=sys.stderr)
+        return 2
+    try:
+        spec = read_observer_spec(Path(sys.argv[1]))
+        watches(spec, Recorder(Path(spec.folder), []))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        print(f"spec {sys.argv[1]}: {type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    take_precedence()
+    uvloop.run(run(spec))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

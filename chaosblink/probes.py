@@ -1,0 +1,112 @@
+"""Chaos Toolkit probes: is a component redundant, does a login succeed, is anything of a fault left."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import aiohttp
+from chaoslib.exceptions import ActivityFailed
+
+from chaosblink import components
+from chaosblink.faults import FaultError, undo
+from chaosblink.faults.timeline import mark
+from chaosblink.targets import PlatformError, Target, open_target
+from chaosblink.waiting import Timeout, until
+from chaosblink.workloads.login import LoginFailed
+from chaosblink.workloads.login_path import login_once
+from chaosblink.workloads.spec import LoginRoute
+
+logger = logging.getLogger("chaostoolkit")
+
+__all__ = ["becomes_redundant", "healthy", "login_succeeds", "nothing_left", "redundant"]
+
+
+def redundant(component: str) -> bool:
+    """Whether `component` could lose an instance now: every instance up, in place and caught up."""
+    return _redundant(_component(component)).ok
+
+
+def becomes_redundant(component: str, within: float = 60.0) -> float:
+    """Wait until `component` is redundant again and return how many seconds that took.
+
+    Fails after `within` seconds, naming what is still missing. Every change of the answer goes to the timeline.
+    """
+    asked, began = _component(component), time.monotonic()
+    said: list[components.Redundancy] = []
+
+    def question() -> bool:
+        answer = _redundant(asked, said[-1] if said else None)
+        said.append(answer)
+        return answer.ok
+
+    try:
+        until(question, within, f"{component} is redundant", every=0.2)
+    except Timeout:
+        last = said[-1].why if said else "no answer"
+        raise ActivityFailed(f"{component} is not redundant within {within:g} s: {last}") from None
+    return round(time.monotonic() - began, 3)
+
+
+def healthy(component: str) -> bool:
+    """Whether every instance of `component` does its work, by its own words."""
+    asked = _component(component)
+    ill = [instance.name for instance in asked.instances() if not asked.healthy(instance)]
+    if ill:
+        logger.warning(f"not healthy: {', '.join(ill)}")
+    return not ill
+
+
+def login_succeeds() -> bool:
+    """Whether one whole login through the edge succeeds: authorize, session, password, code, token, userinfo."""
+    try:
+        login_once(_route(_target()))
+    except (LoginFailed, aiohttp.ClientError, OSError, TimeoutError) as error:
+        logger.warning(f"the login failed: {error or type(error).__name__}")
+        return False
+    return True
+
+
+def nothing_left() -> bool:
+    """Whether no fault is open in the journal and no trace of an earlier one is found on its victims."""
+    try:
+        left = undo.residue(_target())
+    except FaultError as error:
+        raise ActivityFailed(str(error)) from None
+    for line in left:
+        logger.warning(line)
+    return not left
+
+
+def _redundant(asked: components.Component, before: components.Redundancy | None = None) -> components.Redundancy:
+    """Ask, and put the answer on the timeline and into the log where it differs from the one before."""
+    answer = asked.redundant()
+    if answer != before:
+        mark("redundant", {"component": asked.name, "redundant": answer.ok, "why": answer.why})
+        logger.info(f"{asked.name} is {'' if answer.ok else 'not '}redundant: {answer.why}")
+    return answer
+
+
+def _component(name: str) -> components.Component:
+    try:
+        return components.of(_target(), name)
+    except PlatformError as error:
+        raise ActivityFailed(str(error)) from None
+
+
+def _target() -> Target:
+    try:
+        return open_target()
+    except PlatformError as error:
+        raise ActivityFailed(str(error)) from None
+
+
+def _route(target: Target) -> LoginRoute:
+    address, port = target.endpoint("identity")
+    return LoginRoute(
+        address=address,
+        port=port,
+        ca_file=str(target.ca_file),
+        password_file=str(target.secret_file("user-password")),
+        login_client_token_file=str(target.secret_file("login-client-token")),
+    )

@@ -1,0 +1,1 @@
+"""The local target: real servers as supervised processes, one network namespace each."""

@@ -1,0 +1,73 @@
+"""Options and fixtures of every suite: a platform that is up, and the recording of a suite's experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosblink.experiments.session import Options, Recording, Session
+from chaosblink.targets import PlatformError, open_target
+from chaosblink.targets.local.target import DEFAULT_NAME
+
+BAD_INPUT = 2
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of a chaos run; `chaosblink run` passes the same ones."""
+    group = parser.getgroup("chaosblink")
+    group.addoption("--platform", default=DEFAULT_NAME, help="name of the platform that is up")
+    group.addoption("--experiment", action="append", default=[], help="run only this experiment (repeatable)")
+    group.addoption("--rounds", type=int, default=3, help="rounds of each experiment (default 3)")
+    group.addoption("--round", type=int, default=None, help="repeat only this round of the plan")
+    group.addoption("--seed", type=int, default=None, help="decides everything random; drawn and printed when not given")
+    group.addoption("--run-dir", type=Path, default=None, help="folder of the run (default: a new one in reports/runs)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the suites of the chosen experiments."""
+    chosen = config.getoption("--experiment")
+    if not chosen:
+        return
+    away = [item for item in items if _experiment(item) not in (None, *chosen)]
+    config.hook.pytest_deselected(items=away)
+    items[:] = [item for item in items if item not in away]
+
+
+def _experiment(item: pytest.Item) -> str | None:
+    return getattr(getattr(item, "cls", None), "experiment", None)
+
+
+@pytest.fixture(scope="session")
+def session(request: pytest.FixtureRequest) -> Iterator[Session]:
+    """The run: holds the platform's lock, its plan and its folder. Exit code 2 when the platform cannot be used."""
+    option = request.config.getoption
+    options = Options(
+        tuple(option("--experiment")), option("--rounds"), option("--round"), option("--seed"), option("--run-dir")
+    )
+    try:
+        with Session(open_target(option("--platform")), options, _progress(request.config)) as opened:
+            yield opened
+    except PlatformError as error:
+        pytest.exit(f"chaosblink: {error}", returncode=BAD_INPUT)
+
+
+@pytest.fixture(scope="class")
+def recording(request: pytest.FixtureRequest, session: Session) -> Recording:
+    """The class's experiment, run once a round under load, and its verdicts."""
+    return session.recording(request.cls.experiment)
+
+
+def _progress(config: pytest.Config) -> Any:
+    """Print past pytest's capture: a round takes half a minute and a silent half minute looks like a hang."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    terminal = config.pluginmanager.getplugin("terminalreporter")
+
+    def line(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            terminal.ensure_newline()
+            terminal.write_line(f"  {text}")
+
+    return line

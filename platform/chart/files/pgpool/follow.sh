@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# The follower: corrects PgPool where it has the primary wrong, and takes standbys back that stream again; sourced.
+#
+# PgPool looks for a primary only after it noticed a failure, among the backends it has up, and only for a while. It
+# would miss one that came and went between two health checks, and once all backends were down at the same time it
+# never takes one back by itself.
+
+LAST_PRIMARY="" NO_ATTACH_BEFORE=0
+
+follow() {
+  local known="" real checked=0 unsettled=""
+  trap - TERM INT
+  while sleep "$PGPOOL_FOLLOW_INTERVAL"; do
+    if [[ -n $known ]] && ask "SELECT pg_is_in_recovery()" && [[ $ANSWER == f ]]; then
+      real=$known
+    else
+      real=$(real_primary)
+      [[ -z $real ]] || open_session "$(conninfo_of "$real")"
+    fi
+    note_primary "$real"
+    # Asking PgPool costs a login to every backend: at every change, every second while it has a backend down, and
+    # otherwise now and then.
+    if [[ -n $real ]] && { [[ $real != "$known" ]] || ((SECONDS - checked >= (${#unsettled} > 0 ? 1 : 5))); }; then
+      unsettled=""
+      correct "$real" || unsettled=1
+      checked=$SECONDS
+    fi
+    known=$real
+  done
+}
+
+note_primary() {
+  [[ -n $1 && $1 != "$LAST_PRIMARY" ]] || return 0
+  [[ -z $LAST_PRIMARY ]] || NO_ATTACH_BEFORE=$((SECONDS + PGPOOL_ATTACH_DELAY))
+  LAST_PRIMARY=$1
+}
+
+conninfo_of() {
+  local backends
+  read -ra backends <<<"${BACKENDS:?}"
+  echo "host=${backends[$1]#*=} port=$PGPOOL_BACKEND_PORT user=pgpool dbname=postgres connect_timeout=2 $KEEPALIVES"
+}
+
+# Number of the backend that is primary, of the latest timeline when (wrongly) two are; empty when none is.
+real_primary() {
+  local number
+  for number in $(seq 0 $(($(wc -w <<<"$BACKENDS") - 1))); do
+    timeline_if_primary "$number" &
+  done | sort -n | tail -n 1 | cut -d' ' -f2
+}
+
+timeline_if_primary() {
+  local timeline
+  timeline=$(timeout 3 psql -XAtqw -d "$(conninfo_of "$1")" -c "SELECT CASE WHEN pg_is_in_recovery() THEN ''
+    ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END" 2>/dev/null) || return 0
+  [[ -z $timeline ]] || echo "$((16#$timeline)) $1"
+}
+
+# Until there is a primary, and for a short while until all others answer too.
+wait_for_backends() {
+  local deadline
+  until [[ -n $(real_primary) ]]; do
+    sleep 0.2
+  done
+  deadline=$((SECONDS + PGPOOL_START_GRACE))
+  until all_answer || ((SECONDS >= deadline)); do
+    sleep 0.2
+  done
+}
+
+all_answer() {
+  local backend
+  for backend in $BACKENDS; do
+    pg_isready -q -h "${backend#*=}" -p "$PGPOOL_BACKEND_PORT" -t 1 || return 1
+  done
+}
+
+pcp() {
+  local command=$1
+  shift
+  timeout 5 "$command" -h "$ADDRESS" -p "$PGPOOL_PCP_PORT" -U pgpool -w "$@"
+}
+
+# correct NUMBER: make PgPool use this backend as its primary, and all others that stream; false while one is down.
+correct() {
+  local nodes number=0 settled=0 status role real_role stream
+  nodes=$(pcp pcp_node_info -a 2>/dev/null) || return 1
+  (($(wc -l <<<"$nodes") == $(wc -w <<<"$BACKENDS"))) || return 1
+  # Fields: host port status weight status-name its-status role its-role delay replication-state ...
+  while read -r _ _ _ _ status _ role real_role _ stream _; do
+    [[ $status != down ]] || settled=1
+    if ((number == $1)); then
+      correct_primary "$number" "$status" "$role"
+    elif [[ $status == down && $real_role == standby && $stream == streaming ]]; then
+      attach_standby "$number"
+    fi
+    number=$((number + 1))
+  done <<<"$nodes"
+  return "$settled"
+}
+
+correct_primary() {
+  if [[ $2 == down ]]; then
+    log "backend $1 is primary and PgPool has it down: attaching"
+    pcp pcp_attach_node -n "$1" >/dev/null || true
+  elif [[ $3 != primary ]]; then
+    log "backend $1 is primary and PgPool takes another for it: correcting"
+    pcp pcp_promote_node -n "$1" >/dev/null || true
+  fi
+}
+
+attach_standby() {
+  ((SECONDS >= NO_ATTACH_BEFORE)) || return 0
+  log "backend $1 streams again: attaching"
+  pcp pcp_attach_node -n "$1" >/dev/null || true
+}

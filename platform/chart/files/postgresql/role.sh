@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Decides at start whether this instance is primary or standby, and of whom; sourced.
+
+has_data() { [[ -f $PGDATA_DIR/PG_VERSION ]]; }
+
+was_primary() { has_data && [[ ! -e $PGDATA_DIR/standby.signal ]]; }
+
+is_first() { [[ ${PEERS:?} == "$INSTANCE="* ]]; }
+
+decide_and_start() {
+  rm -rf "$DATA/pgdata.new"
+  until decide; do
+    [[ -z ${POSTGRES:-} ]] || stop_postgres
+    sleep 0.3
+  done
+}
+
+# One attempt; false when the cluster changed under it.
+decide() {
+  local peers primary
+  peers=$(ask_peers)
+  primary=$(primary_among "$peers")
+  if [[ -n $primary ]]; then
+    become_standby "$primary"
+  elif ! has_data; then
+    is_first && create_when_nobody_answers
+  elif [[ -e $DATA/rewinding ]]; then
+    log "half rewound: waiting for a primary to copy"
+    return 1
+  elif was_primary; then
+    resume_as_primary
+  else
+    start_as_orphan
+  fi
+}
+
+somebody_answers() { [[ -n $(ask_peers) ]]; }
+
+create_when_nobody_answers() {
+  if wait_until "$PG_INIT_WAIT" somebody_answers; then
+    return 1
+  fi
+  create_cluster
+}
+
+# Nobody is primary and this instance was: give the others the time of a failover, then go on where it stopped.
+resume_as_primary() {
+  local window peers start=$SECONDS
+  window=$(failover_window)
+  log "was primary; waiting for another primary, at most the failover window of $window s" \
+    "(monitor $REPMGR_MONITOR_INTERVAL + attempts $REPMGR_RECONNECT_ATTEMPTS x interval $REPMGR_RECONNECT_INTERVAL" \
+    "+ consensus 2 x $REPMGR_MONITOR_INTERVAL + promotion $PG_PROMOTE_ALLOWANCE)"
+  until [[ -e $DATA/alone ]]; do
+    peers=$(ask_peers)
+    [[ -z $(primary_among "$peers") ]] || return 1
+    if nobody_can_fail_over "$peers"; then
+      break
+    fi
+    # A minority might be cut off from a new primary, so it waits on.
+    if ((SECONDS - start >= window)) && (($(standbys_among "$peers") >= $(peers_for_majority))); then
+      break
+    fi
+    sleep 0.2
+  done
+  log "restarted in place"
+  start_postgres
+  wait_until 60 answers || return 1
+  "$PG_BIN/repmgr" -f "$REPMGR_CONF" primary register --force >&2
+}
+
+# All others answer, none is primary, and none has a running repmgrd (it starts only beside a primary): a power cut.
+nobody_can_fail_over() {
+  local idle
+  idle=$(awk '$2 == "standby" && $5 == "false"' <<<"$1" | wc -l)
+  ((idle == $(wc -w <<<"$PEERS") - 1))
+}
+
+# A standby without primary serves reads and waits, so that a former primary finds a majority. It has no repmgrd yet,
+# since that refuses to start without a primary; true once it streams from one or has become primary itself.
+start_as_orphan() {
+  local primary orphan_since=$SECONDS
+  log "was standby and nobody is primary: waiting as standby"
+  start_postgres
+  wait_until 60 answers || return 1
+  while kill -0 "$POSTGRES" 2>/dev/null; do
+    primary=$(primary_among "$(ask_peers)")
+    if [[ -n $primary ]]; then
+      adopt "$primary"
+      return
+    elif ((SECONDS - orphan_since >= PG_ORPHAN_TIMEOUT)) && promote_orphan; then
+      return 0
+    fi
+    sleep 0.3
+  done
+  return 1
+}
+
+# Follow a primary that appeared, without a restart; false when only a rejoin from the start helps.
+adopt() {
+  same_cluster "$1" && follow "$1" && wait_until "$PG_STREAM_TIMEOUT" streaming
+}

@@ -1,0 +1,133 @@
+#!/bin/bash
+# Creates the kind cluster: with the stock node image where one can be pulled, else with one built from packages.
+# shellcheck source=platform/kind/step.sh
+source "$(dirname "${BASH_SOURCE[0]}")/step.sh"
+
+NAME=blinkchamber MODE=auto
+NODES=(control-plane worker worker2 worker3)
+
+usage() {
+  echo "usage: create-kind-cluster.sh [--name NAME] [--stock | --registry-free] [--delete]"
+  echo "  --stock          use kind's stock node image (needs Docker or podman, and an image registry)"
+  echo "  --registry-free  build everything from Debian packages and Go modules (needs root)"
+  echo "  --delete         remove the cluster instead"
+}
+
+while (($#)); do
+  case $1 in
+  --name) NAME=${2:?--name needs a name} && shift ;;
+  --stock | --registry-free) MODE=${1#--} ;;
+  --delete) exec "$KIND_DIR/delete.sh" --name "$NAME" ;;
+  --help) usage && exit ;;
+  *) usage >&2 && exit 2 ;;
+  esac
+  shift
+done
+[[ $NAME =~ ^[a-z][a-z0-9-]{0,30}$ ]] || refuse "a cluster's name is lower-case letters, digits and dashes: $NAME"
+
+# Whether a Docker daemon answers here and has, or can pull, the stock node image.
+stock_possible() {
+  timeout 10 docker info >/dev/null 2>&1 || return 1
+  docker image inspect "$STOCK_NODE_IMAGE" >/dev/null 2>&1 ||
+    timeout 600 docker pull --quiet "$STOCK_NODE_IMAGE" >/dev/null 2>&1
+}
+
+need_programs() {
+  local missing=() program
+  for program in "$@"; do command -v "$program" >/dev/null || missing+=("$program"); done
+  ((${#missing[@]} == 0)) ||
+    refuse "not installed: ${missing[*]} (Debian packages: platform/kind/packages.txt; Go: 1.24 or later)"
+}
+
+# binaries GROUP VERSION: Go programs, built once for each version.
+binaries() { once "build $1" "$2 $(fingerprint "$KIND_DIR/binaries.sh")" "$KIND_DIR/binaries.sh" "$1"; }
+
+# The cluster definition, with each node's store mounted where `registry_free` made one.
+definition() {
+  local text node mounts
+  text=$(<"$KIND_DIR/cluster.yaml")
+  for node in "${NODES[@]}"; do
+    mounts='[]'
+    [[ $MODE == stock ]] || mounts="[{hostPath: $CACHE/nodes/$NAME/$node, containerPath: /var/lib/containerd}]"
+    text=${text//"\${MOUNTS_$node}"/$mounts}
+  done
+  printf '%s\n' "$text"
+}
+
+refuse_existing() {
+  if kind get clusters 2>/dev/null | grep -qx "$NAME"; then
+    refuse "cluster $NAME exists: remove it with scripts/delete-kind-cluster.sh --name $NAME"
+  fi
+}
+
+stock() {
+  refuse_existing
+  definition >"$CACHE/$NAME.yaml"
+  timed "create cluster $NAME" kind create cluster --name "$NAME" --config "$CACHE/$NAME.yaml" --wait 120s \
+    --image "$STOCK_NODE_IMAGE"
+  # metrics-server is published beside Kubernetes' own images
+  local image
+  image=$(kubectl --context "kind-$NAME" --namespace kube-system get pod "kube-apiserver-$NAME-control-plane" \
+    --output jsonpath='{.spec.containers[0].image}')
+  METRICS_IMAGE=${image%/*}/metrics-server/metrics-server:v$METRICS_SERVER
+}
+
+# Everything a cluster is made of, each part once.
+parts() {
+  binaries kubernetes "$KUBERNETES"
+  binaries etcd "$ETCD"
+  binaries coredns "$COREDNS $KUBERNETES"
+  binaries local-path-provisioner "$LOCAL_PATH $KUBERNETES"
+  binaries metrics-server "$METRICS_SERVER"
+  binaries pause "$(fingerprint "$KIND_DIR/pause")"
+  local base debian system node
+  # shellcheck disable=SC2153 # DEBIAN is a version
+  base="$DEBIAN $(fingerprint "$KIND_DIR"/{debian.sh,engine.sh})"
+  debian="$base $(fingerprint "$KIND_DIR"/{node-base.sh,node/base.Containerfile})"
+  system="$debian $(fingerprint "$KIND_DIR"/{versions.env,binaries.sh,system-images.sh,kube-proxy.Containerfile,pause})"
+  node="$debian $(fingerprint "$KIND_DIR"/{versions.env,node-image.sh,cluster.yaml,node,manifests})"
+  once "base image" "$base" "$KIND_DIR/debian.sh"
+  once "node base image" "$debian" "$KIND_DIR/node-base.sh"
+  once "system images" "$system" "$KIND_DIR/system-images.sh"
+  once "node image" "$node" "$KIND_DIR/node-image.sh"
+  once "image store" "$system $node" "$KIND_DIR/store.sh"
+}
+
+registry_free() {
+  ((UID == 0)) || refuse "without an image registry the cluster needs root: run this as root"
+  need_programs podman runc /usr/lib/podman/netavark mmdebstrap curl jq nft ip docker-registry
+  METRICS_IMAGE=blinkchamber.test/metrics-server:v$METRICS_SERVER
+  # shellcheck source=platform/kind/engine.sh
+  source "$KIND_DIR/engine.sh"
+  # shellcheck source=platform/kind/network.sh
+  source "$KIND_DIR/network.sh"
+  # shellcheck source=platform/kind/registry.sh
+  source "$KIND_DIR/registry.sh"
+  refuse_existing
+  parts
+  timed "node stores" "$KIND_DIR/node-stores.sh" "$NAME" "${NODES[@]}"
+  mkdir -p /lib/modules # kind mounts it, and a machine with a built-in kernel may have none
+  network_up
+  definition >"$CACHE/$NAME.yaml"
+  timed "create cluster $NAME" kind create cluster --name "$NAME" --config "$CACHE/$NAME.yaml" --image "$NODE_IMAGE" \
+    --wait 120s
+  registry_up
+}
+
+all_ready() {
+  kubectl --context "kind-$NAME" wait --for=condition=Ready nodes --all --timeout=120s &&
+    kubectl --context "kind-$NAME" wait --for=condition=Ready pods --all --all-namespaces --timeout=120s
+}
+
+metrics_server() {
+  sed "s|\${IMAGE}|$METRICS_IMAGE|" "$KIND_DIR/metrics-server.yaml" | kubectl --context "kind-$NAME" apply -f -
+}
+
+need_programs go
+binaries kind "$KIND"
+if [[ $MODE == auto ]]; then if stock_possible; then MODE=stock; else MODE=registry-free; fi; fi
+say "cluster $NAME, $MODE"
+"${MODE//-/_}"
+timed "metrics-server" metrics_server
+timed "all nodes and pods ready" all_ready
+say "ready: kubectl --context kind-$NAME get nodes"

@@ -1,0 +1,38 @@
+# The node network and what keeps its packets on this machine. Sourced after engine.sh.
+# shellcheck shell=bash
+
+ALL=198.19.0.0/16 # nodes, pods and services
+
+# Settings of the kernel that nodes need; what they were is kept, and `network_down` puts it back.
+declare -A SETTINGS=([fs.inotify.max_user_instances]=1024 [net.ipv4.ip_forward]=1)
+
+network_up() {
+  if podman network exists "$NETWORK" && [[ -f $CACHE/settings ]]; then return; fi
+  sysctl "${!SETTINGS[@]}" | tr -d ' ' >"$CACHE/settings"
+  local setting
+  for setting in "${!SETTINGS[@]}"; do sysctl --quiet "$setting=${SETTINGS[$setting]}"; done
+  # Nothing for a node, pod or service may leave by the default route while their own routes do not stand (yet).
+  ip route replace blackhole "$ALL" metric 9999
+  nft -f - <<RULES
+table ip chaosblink-kind
+delete table ip chaosblink-kind
+table ip chaosblink-kind {
+  chain stay {
+    type filter hook forward priority filter - 1; policy accept;
+    ip saddr $ALL ip daddr != $ALL reject comment "no packet of the cluster leaves this machine"
+    ip daddr $ALL ip saddr != $ALL reject
+  }
+}
+RULES
+  # kind would give the network a range of its own choosing.
+  podman network exists "$NETWORK" ||
+    podman network create --subnet "$NODE_SUBNET" --gateway "$NODE_GATEWAY" "$NETWORK" >/dev/null
+}
+
+network_down() {
+  podman network rm --force "$NETWORK" >/dev/null || true
+  nft delete table ip chaosblink-kind 2>/dev/null || true
+  ip route del blackhole "$ALL" metric 9999 2>/dev/null || true
+  if [[ -f $CACHE/settings ]]; then sysctl --quiet --load="$CACHE/settings"; fi
+  rm -f "$CACHE/settings"
+}

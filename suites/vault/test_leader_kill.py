@@ -1,0 +1,50 @@
+"""Vault's promises when its Raft leader is killed."""
+
+from __future__ import annotations
+
+from chaosblink.experiments.session import Recording
+
+
+class TestLeaderKilled:
+    """The active node dies; the two others elect, and the dead one comes back unsealed by itself."""
+
+    experiment = "vault-leader-kill"
+
+    def test_writes_are_back_within_the_bound(self, recording: Recording) -> None:
+        recording.keeps("vault-writes-back")
+
+    def test_the_configuration_allows_no_longer_outage_than_promised(self, recording: Recording) -> None:
+        recording.keeps("vault-configured-bound")
+
+    def test_no_outage_exceeds_what_the_configuration_allows(self, recording: Recording) -> None:
+        recording.keeps("below-configured-bound")
+
+    def test_nothing_acknowledged_is_lost(self, recording: Recording) -> None:
+        recording.keeps("nothing-acknowledged-is-lost")
+
+    def test_nothing_is_acknowledged_by_two_leaders(self, recording: Recording) -> None:
+        recording.keeps("one-leader-acknowledges")
+
+    def test_one_fault_causes_one_failover(self, recording: Recording) -> None:
+        recording.keeps("one-failover")
+
+    def test_no_login_fails(self, recording: Recording) -> None:
+        recording.keeps("no-login-fails-without-vault")
+
+    def test_writes_on_other_stores_go_on(self, recording: Recording) -> None:
+        recording.keeps("bystanders-keep-writing")
+
+    def test_other_stores_lose_nothing(self, recording: Recording) -> None:
+        recording.keeps("bystanders-lose-nothing")
+
+    def test_full_redundancy_returns(self, recording: Recording) -> None:
+        recording.keeps("vault-redundant-again")
+
+    def test_the_fault_bit(self, recording: Recording) -> None:
+        recording.keeps("fault-bites")
+
+    def test_nothing_of_the_fault_is_left(self, recording: Recording) -> None:
+        recording.keeps("fault-is-gone")
+
+    def test_the_recording_counts(self, recording: Recording) -> None:
+        recording.keeps("recording-counts")
