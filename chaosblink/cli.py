@@ -128,7 +128,7 @@ def logs(name: str, instance: str, lines: int) -> None:
 @clear_errors
 def rollback(name: str) -> None:
     """Undo every fault a run left behind, and prove that it is gone."""
-    from chaosblink.faults.reverter import rollback as undo
+    from chaosblink.faults.undo import rollback as undo
 
     undone = undo(open_target(name))
     click.echo("\n".join(undone) or "no fault was left")
@@ -139,7 +139,7 @@ def rollback(name: str) -> None:
 @clear_errors
 def report(run: Path) -> None:
     """Judge a run again and render its report, from the run folder alone."""
-    from chaosblink.report.sign_off import publish
+    from chaosblink.report.publish import publish
 
     click.echo(publish(run))
 

@@ -12,8 +12,9 @@ import pytest
 
 from chaosblink.experiments import plan, run_folder
 from chaosblink.platform_life import bring_up
+from chaosblink.report.publish import kept, print_table, publish
 from chaosblink.targets import PlatformError, open_target
-from chaosblink.targets.local.bring_up import down
+from chaosblink.targets.local.bring_up import down, undisturbed
 from chaosblink.targets.local.layout import ROOT
 from chaosblink.targets.local.target import state_of
 
@@ -44,12 +45,14 @@ def run_suites(
         folder = run_folder.RUNS / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-local"
         chosen_seed = random.randrange(10**6) if seed is None else seed
         code = _pytest(name, experiments, rounds or DEFAULT_ROUNDS, only_round, chosen_seed, folder)
-        if folder.exists():
-            _conclude(folder)
-        return code
+        if not folder.exists():
+            return code
+        _conclude(folder)
+        return code or (0 if kept(folder) else 1)
     finally:
         if ours and not keep:
-            down(name)
+            with undisturbed():
+                down(name)
             progress(f"platform {name} removed")
 
 
@@ -65,8 +68,6 @@ def _pytest(
 
 
 def _conclude(folder: Path) -> None:
-    from chaosblink.report.sign_off import publish, table
-
     page = publish(folder)
-    click.echo(table(folder))
+    print_table(folder)
     click.echo(f"report: {page}")

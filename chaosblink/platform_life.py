@@ -30,7 +30,8 @@ def bring_up(name: str, overrides: tuple[str, ...], network: str, progress: Call
         for component in components.ALL:
             _until_redundant(target, component)
     except BaseException:
-        local.down(name)
+        with local.undisturbed():
+            local.down(name)
         raise
     progress(f"platform {name} is up and redundant after {time.monotonic() - began:.1f} s")
     return target

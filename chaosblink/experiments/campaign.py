@@ -14,7 +14,7 @@ from pathlib import Path
 
 from chaosblink.experiments import specs
 from chaosblink.experiments.companion import Companion
-from chaosblink.experiments.locust import locust
+from chaosblink.experiments import locust
 from chaosblink.experiments.plan import PlannedRound, load
 from chaosblink.experiments.round import NEEDED, Round
 from chaosblink.experiments.slicing import Span, share_out
@@ -41,7 +41,7 @@ class Campaign:
         observer = specs.observer(self._target, self._streams, [self._component])
         self._logins = self._start("logins", [*python, "chaosblink.workloads", str(logins.write(self._file("logins")))])
         self._start("observer", [*python, "chaosblink.observer", str(observer.write(self._file("observer")))])
-        self._start("locust", *locust(self._target, self._streams / "logins.jsonl"))
+        self._start("locust", *locust.headless(self._target, self._streams / "logins.jsonl"))
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -99,7 +99,8 @@ class Round:
             "CHAOSBLINK_SEED": str(self._planned.seed),
             "CHAOSBLINK_SET": str(self._planned.set),
         }
-        chaos = [str(Path(sys.executable).parent / "chaos"), "--log-file", str(self.folder / "logs" / "chaostoolkit.log")]
+        chaos = [str(Path(sys.executable).parent / "chaos"), "--no-version-check"]
+        chaos += ["--log-file", str(self.folder / "logs" / "chaostoolkit.log")]
         file = str(EXPERIMENTS / f"{self._planned.experiment}.yaml")
         command = [*chaos, "run", "--journal-path", str(self.folder / "journal.json"), file]
         toolkit = Companion("chaos toolkit", command, self.folder / "logs" / "chaos.log", environment)

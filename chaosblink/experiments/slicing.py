@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ class Span:
     bitten: int
 
 
-SOURCES = {"history.jsonl": "due", "timeline.jsonl": "at", "logins.jsonl": "start"}
-"""Stream files and the field that says when a line belongs."""
+SOURCES = {"history.jsonl": ("due", "end"), "timeline.jsonl": ("at", "at"), "logins.jsonl": ("start", "end")}
+"""Stream files and the fields in which a line begins and ends: what the next fault cut short is that round's alone."""
 
 
 def share_out(streams: Path, spans: dict[Path, Span], ended: int) -> None:
@@ -28,13 +28,10 @@ def share_out(streams: Path, spans: dict[Path, Span], ended: int) -> None:
     """
     nexts = [*(span.bitten for span in list(spans.values())[1:]), ended]
     for (folder, span), until in zip(spans.items(), nexts, strict=True):
-        for name, field in SOURCES.items():
-            chosen = _between(_lines(streams / name), field, span.recovered_before, until)
-            _merge(folder / name, chosen, field)
-
-
-def _between(lines: Iterable[dict[str, Any]], field: str, first: int, until: int) -> list[dict[str, Any]]:
-    return [line for line in lines if first <= line[field] < until]
+        for name, (begins, ends) in SOURCES.items():
+            lines = _lines(streams / name)
+            chosen = [line for line in lines if span.recovered_before <= line[begins] and line[ends] < until]
+            _merge(folder / name, chosen, begins)
 
 
 def _merge(path: Path, added: list[dict[str, Any]], field: str) -> None:

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from chaosblink.faults import processes
-from chaosblink.targets import Instance, Target
+from chaosblink.targets import Instance, PlatformError, Target
 
 
-class FaultError(Exception):
+class FaultError(PlatformError):
     """A fault could not be injected, did not bite or could not be undone; the message is one line."""
 
 

@@ -54,7 +54,8 @@ async def run(spec: ObserverSpec) -> None:
     quieten(asyncio.get_running_loop())
     recorder = Recorder(Path(spec.folder), [])
     jobs = [watch(stopping), _write(recorder), _sample(spec, recorder)]
-    jobs += [one.run() for one in watches(spec, recorder)]
+    asked = watches(spec, recorder)
+    jobs += [one.run() for one in asked]
     tasks = [asyncio.create_task(job) for job in jobs]
     stopped: asyncio.Task[Any] = asyncio.create_task(stopping.wait())
     # A poller that breaks is a bug and must be seen: the first task that ends with an error ends the process.
@@ -62,6 +63,7 @@ async def run(spec: ObserverSpec) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*(one.close() for one in asked), return_exceptions=True)
     recorder.flush()
     for task in done - {stopped}:
         await task

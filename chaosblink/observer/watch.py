@@ -33,12 +33,16 @@ class Watch:
             due = max(due + self._interval_s, time.monotonic())
             await asyncio.sleep(due - time.monotonic())
 
+    async def close(self) -> None:
+        """Drop the poller's connection."""
+        await self._poller.close()
+
     async def _ask(self) -> Answer:
         question = asyncio.ensure_future(self._poller.ask())
         try:
             done, _ = await asyncio.wait({question}, timeout=self._patience_s)
         except asyncio.CancelledError:
-            question.cancel()
+            self._give_up(question)
             raise
         if not done:
             self._give_up(question)

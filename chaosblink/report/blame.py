@@ -12,6 +12,7 @@ from chaosblink.report.recording import Round
 LEADERS = frozenset({"leader", "primary", "master"})
 """Roles only one instance of a group may have; `active` identity nodes are peers, so nobody follows them."""
 STAGES = ("noticed", "new leader", "proxy follows", "login succeeds")
+NO_LEADER = "no leader"
 MEANINGS = {
     "noticed": "a peer, Sentinel or proxy first stops taking the victim for the leader",
     "new leader": "an instance first says that it leads",
@@ -32,7 +33,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """The four stages of one round, and how leadership went on: a word of checkers/failover.py, or `no leader`."""
+    """The four stages of one round, and how leadership went on: a word of checkers/failover.py, or NO_LEADER."""
 
     stages: tuple[Stage, ...]
     kind: str = ""
@@ -40,6 +41,16 @@ class Blame:
     def stage(self, name: str) -> Stage:
         """The stage of that name."""
         return next(stage for stage in self.stages if stage.name == name)
+
+    def expects(self, stage: Stage) -> bool:
+        """Whether the stage can happen at all: where nobody leads, only the login remains."""
+        return self.kind != NO_LEADER or stage.name == STAGES[-1]
+
+    def text(self, stage: Stage) -> str:
+        """Its milliseconds after t0, or why there are none."""
+        if stage.ms is not None:
+            return f"{stage.ms:,.0f}"
+        return "not seen" if self.expects(stage) else NO_LEADER
 
 
 def blame(recording: Round, login_ms: float | None) -> Blame | None:
@@ -69,7 +80,7 @@ def blame(recording: Round, login_ms: float | None) -> Blame | None:
 def _kind(recording: Round, t0: int) -> str:
     """In the words of the checker that counts failovers; empty where a component has no leader."""
     roles = list(_roles(recording))
-    return failover(roles, t0).kind if any(_leads(event) for event in roles) else "no leader"
+    return failover(roles, t0).kind if any(_leads(event) for event in roles) else NO_LEADER
 
 
 def _new_leader(recording: Round, t0: int) -> Event | None:

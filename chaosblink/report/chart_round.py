@@ -122,7 +122,7 @@ def _latency_chart(view: Window, width: int) -> Chart:
     middle = ok.mark_line(color=TOKENS["ok"], strokeWidth=1.2).encode(view.axis(width), alt.Y("median:Q", **y))
     missed = (
         alt.Chart(alt.NamedData("missed"))
-        .mark_point(size=22, filled=True, opacity=0.85)
+        .mark_point(size=28, filled=True, opacity=0.85)
         .encode(
             view.axis(width),
             alt.Y("ms:Q", **y),
@@ -131,7 +131,7 @@ def _latency_chart(view: Window, width: int) -> Chart:
         )
     )
     shade, line = view.layers()
-    return alt.layer(shade, slowest, middle, missed, line, height=130)
+    return alt.layer(shade, line, slowest, middle, missed, height=130)
 
 
 def logins(recording: Round, view: Window) -> Figure | None:
@@ -213,6 +213,3 @@ def _gutter() -> dict[str, Any]:
 def _bin_ms(interval_ms: float) -> float:
     """100 ms, or two intervals of a slower path, so that no bin is empty merely by jitter."""
     return max(binning.BIN_MS, 2 * interval_ms)
-
-
-__all__ = ["Window", "cpu", "lanes", "latency", "logins", "succeeded", "window"]

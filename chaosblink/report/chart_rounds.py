@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 
@@ -53,7 +54,8 @@ def blame_bars(rounds: list[tuple[str, Blame]]) -> Figure | None:
         chart = alt.layer(bars, numbers, _names(y, "long" if width == WIDE else "label"), height=alt.Step(36))
         return chart, {"segments": rows, "numbers": fits, "labels": labels}
 
-    note = "Milliseconds from each stage to the next; a stage reached before the one drawn last has no segment."
+    meanings = ". ".join(f"{stage.capitalize()}: {MEANINGS[stage]}" for stage in STAGES)
+    note = f"A stage reached before the one drawn last has no segment. {meanings}."
     return figure("Where the time went", "; ".join(str(label["long"]) for label in labels), draw, note)
 
 
@@ -109,14 +111,11 @@ def _marked() -> tuple[alt.Color, alt.Shape]:
 def _bound_names(rules: alt.Chart, x: alt.X) -> list[alt.Chart]:
     """Names of the bounds in the first row, one under the other, on the side of the line that has room."""
     texts = []
-    for right in (True, False):
-        for line in (0, 1):
-            chosen = rules.transform_filter(
-                {"and": [f"datum.right === {str(right).lower()}", f"datum.line === {line}"]}
-            )
-            mark = chosen.mark_text(
-                align="right" if right else "left", dx=-5 if right else 5, fontSize=11, color=TOKENS["fail"]
-            )
+    for line in (0, 1):
+        for right in (True, False):
+            chosen = rules.transform_filter((alt.datum.right == right) & (alt.datum.line == line))
+            side: dict[str, Any] = {"align": "right", "dx": -5} if right else {"align": "left", "dx": 5}
+            mark = chosen.mark_text(**side, fontSize=11, color=TOKENS["fail"])
             texts.append(mark.encode(x, alt.YValue(7 + 14 * line), alt.Text("label:N")))
     return texts
 
@@ -136,7 +135,7 @@ def _segments(name: str, blame: Blame) -> Rows:
 
 
 def _words(blame: Blame) -> str:
-    parts = [f"{stage.name} {'not seen' if stage.ms is None else f'{stage.ms:,.0f}'}" for stage in blame.stages]
+    parts = [f"{stage.name} {blame.text(stage)}" for stage in blame.stages if blame.expects(stage)]
     return ", ".join(parts) + " ms"
 
 
@@ -156,6 +155,3 @@ def _row(field: str, order: list[str]) -> alt.Y:
 def _names(y: alt.Y, field: str) -> alt.Chart:
     texts = alt.Chart(alt.NamedData("labels")).mark_text(align="left", dx=2, dy=-9, fontSize=11, color=TOKENS["ink"])
     return texts.encode(alt.XDatum(0), y, alt.Text(f"{field}:N"))
-
-
-__all__ = ["MEANINGS", "Bound", "blame_bars", "outage_strip"]

@@ -58,12 +58,34 @@ def tables(run: Run) -> list[dict[str, Any]]:
         ("Versions, asked of every server", "versions"),
         ("Options", "options"),
         ("Machine", "machine"),
-        ("Resolution of each path, ms", "resolutions"),
+        ("Values the platform was brought up with", "values"),
     )
-    known = {key for _, key in titled} | {"platform", "target", "wall", "commit", "seed", "stand_ins", "duration_s"}
+    known = {key for _, key in titled} | {
+        "platform",
+        "target",
+        "wall",
+        "commit",
+        "seed",
+        "stand_ins",
+        "resolutions",
+        "duration_s",
+    }
     rest = {key: value for key, value in run.facts.items() if key not in known}
     found = [{"title": title, "rows": pairs(run.facts.get(key))} for title, key in titled]
+    found.insert(3, {"title": "Resolution of each path, ms", "rows": _resolutions(run)})
     return found + ([{"title": "Also recorded", "rows": pairs(rest)}] if rest else [])
+
+
+def _resolutions(run: Run) -> Pairs:
+    """Interval of each path, as the rounds really had it: `10`, or `10, 100` where it differs between experiments."""
+    found: dict[str, set[float]] = {}
+    for experiment in run.experiments:
+        for recording in experiment.rounds:
+            for path in recording.details.get("paths") or {}:
+                interval = recording.path_settings(path).get("interval_ms")
+                if isinstance(interval, int | float):
+                    found.setdefault(str(path), set()).add(interval)
+    return [(path, ", ".join(f"{one:g}" for one in sorted(intervals))) for path, intervals in sorted(found.items())]
 
 
 def commands(run: Run) -> Pairs:

@@ -26,7 +26,7 @@ def experiment_view(run: Run, experiment: Experiment, measured: Measured) -> Vie
         "done": _done(experiment),
         "counts": counts(run, experiment.name),
         "gone": not experiment.rounds,
-        "problems": _problems(measured),
+        "problems": _not_found(run, experiment) + _problems(measured),
         "charts": [chart for chart in _charts(run, experiment, measured) if chart],
         "columns": _columns(measured),
         "rounds": [_round_row(pair, worst, measured) for pair in measured],
@@ -57,11 +57,19 @@ def _done(experiment: Experiment) -> str:
     return f"{said}Injected {times}: {what}. The victim was {', then '.join(victims) or 'unknown'}."
 
 
+def _not_found(run: Run, experiment: Experiment) -> list[str]:
+    """Rounds of the plan that have no folder."""
+    found = {f"{experiment.name}/{one.name}" for one in experiment.rounds}
+    planned = [entry for entry in run.plan.get("rounds", []) if isinstance(entry, dict)]
+    mine = [str(entry.get("folder")) for entry in planned if entry.get("experiment") == experiment.name]
+    return [f"{folder} was planned and is missing. It counts as unknown." for folder in mine if folder not in found]
+
+
 def _problems(measured: Measured) -> list[str]:
     problems = []
     for recording, found in measured:
         if recording.missing:
-            problems.append(f"{recording.name}: missing {', '.join(recording.missing)}. What it would tell is unknown.")
+            problems.append(f"{recording.name}: {', '.join(recording.missing)}. What it would tell is unknown.")
         if recording.events and recording.t0 is None:
             problems.append(
                 f"{recording.name}: the timeline tells no moment at which the fault bit, so nothing is timed."
@@ -123,11 +131,11 @@ def _round_row(pair: tuple[Round, RoundFigures], worst: tuple[Round, RoundFigure
     recording, found = pair
     outages = {path.path: path for path in found.paths}
     cells = [_outage(outages.get(path)) for path in _focus_paths(measured)]
-    stages = found.blame.stages if found.blame else ()
-    cells += [("not seen" if stage.ms is None else amount(round(stage.ms))) for stage in stages] or ["?"] * len(STAGES)
+    blame = found.blame
+    cells += [blame.text(stage) for stage in blame.stages] if blame else ["?"] * len(STAGES)
     cells += [
         "?" if found.redundant_ms is None else amount(round(found.redundant_ms)),
-        found.blame.kind if found.blame else "?",
+        blame.kind if blame else "?",
         *(amount(sum(getattr(path, word) for path in found.paths)) for word in ("failed", "unknown", "acknowledged")),
     ]
     return {
@@ -199,7 +207,10 @@ def _stores(measured: Measured) -> list[View]:
 
 
 def _store_row(name: str, row: View, rounds: int) -> View:
-    words = {word: "?" if row["unread"] == rounds else amount(row[word]) for word in ("lost", "phantom", "duplicate")}
+    more = " + ?" if row["unread"] else ""
+    words = {
+        word: "?" if row["unread"] == rounds else amount(row[word]) + more for word in ("lost", "phantom", "duplicate")
+    }
     bad = {f"bad_{word}": row[word] > 0 for word in ("lost", "phantom", "duplicate")}
     return (
         {"store": name, "acknowledged": amount(row["acknowledged"]), "why": "; ".join(row["why"]) or "none"}
@@ -231,7 +242,10 @@ def _window_words(recording: Round, found: RoundFigures) -> str:
     if recording.t0 is None:
         return "Without t0 nothing can be drawn on a time axis."
     end = "full redundancy" if found.redundant_ms is not None else "the fault proven gone, or the end of the recording"
+    t0 = recording.t0
+    open_at_t0 = sum(one.start <= t0 < one.end for one in recording.operations)
     return (
+        f"{open_at_t0:,} operations were in flight, that is open at t0. "
         f"The line is t0, the shaded part reaches from t0 to {end}. Successes are summarised in bins of 100 ms "
         "(two intervals for slower paths); operations that failed or are unknown are all drawn."
     )

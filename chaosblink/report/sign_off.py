@@ -12,7 +12,6 @@ from chaosblink.report.verdict_view import (
     NOT_RUN,
     PASS,
     SYMBOLS,
-    Dot,
     amount,
     dots,
     in_order,
@@ -79,7 +78,7 @@ def _row(verdict: Row, word: str, known: set[str], formulas: dict[str, str]) -> 
         "max": amount(measured.get("max")),
         "n": amount(measured.get("n")),
         "why": str(verdict.get("why") or ("" if word == PASS else "No reason was given.")),
-        "evidence": [_link(str(path)) for path in verdict.get("evidence") or []],
+        "evidence": _links([str(path) for path in verdict.get("evidence") or []]),
         "reproduce": "" if word in (PASS, NOT_RUN) else str(verdict.get("reproduce") or ""),
         "scale": dots(verdict),
         "scale_words": _in_words(verdict, unit),
@@ -87,12 +86,20 @@ def _row(verdict: Row, word: str, known: set[str], formulas: dict[str, str]) -> 
     }
 
 
-def _link(path: str) -> dict[str, str]:
-    """A relative link into the run folder, labelled with what tells it from its neighbours."""
-    parts = path.strip("/").split("/")
-    folder = next((part for part in parts if part.startswith("round-")), "")
-    label = folder.removeprefix("round-").lstrip("0") or parts[-1]
-    return {"href": quote("/".join(part for part in parts if part != "..")), "text": path, "label": label}
+def _links(paths: list[str]) -> list[dict[str, str]]:
+    """Relative links into the run folder: one a round, to its folder (its files as title), one for any other file."""
+    files: dict[str, list[str]] = {}
+    for path in paths:
+        parts = [part for part in path.split("/") if part not in ("", ".", "..")]
+        depth = next((depth for depth, part in enumerate(parts, 1) if part.startswith("round-")), len(parts))
+        files.setdefault("/".join(parts[:depth]), []).append("/".join(parts[depth:]))
+    return [_link(target, names) for target, names in files.items()]
+
+
+def _link(target: str, names: list[str]) -> dict[str, str]:
+    label = target.rsplit("/", 1)[-1].removeprefix("round-").lstrip("0")
+    folder = "/" if any(names) else ""
+    return {"href": quote(target + folder), "label": label, "text": ", ".join(filter(None, names)) or target}
 
 
 def _listed(rounds: Any) -> str:
@@ -110,6 +117,3 @@ def counts(run: Run, experiment: str) -> list[tuple[str, int]]:
     """Verdicts of one experiment by word, in the order pass, fail, unknown, not run; words with none left out."""
     words = [word_of(verdict) for verdict in run.verdicts if verdict.get("experiment") == experiment]
     return [(word, words.count(word)) for word in SYMBOLS if word in words]
-
-
-__all__ = ["Dot", "anchor", "bounds", "counts", "groups"]

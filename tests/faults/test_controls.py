@@ -38,11 +38,6 @@ def opened(target: ProcessTarget, monkeypatch: pytest.MonkeyPatch) -> ProcessTar
     """The target, as the platform that actions and controls find."""
     for module in (actions, controls):
         monkeypatch.setattr(module, "open_target", lambda: target)
-    monkeypatch.setattr(
-        actions,
-        "inject",
-        lambda *given, **named: injection.inject(*given, reverter_program=reverter_of(target), **named),
-    )
     return target
 
 

@@ -150,7 +150,9 @@ def test_a_missing_file_is_named(name: str, good: Path, tmp_path: Path) -> None:
     shutil.copytree(good, run)
     shutil.rmtree(run / EXPERIMENT / "round-02")
     (run / EXPERIMENT / "round-01" / name).unlink()
-    assert f"{name} is missing" in read(render(run)).text
+    text = read(render(run)).text
+    assert f"{name} is missing" in text
+    assert f"{EXPERIMENT}/round-02 was planned and is missing" in text
 
 
 def test_a_run_without_anything_is_unknown(tmp_path: Path) -> None:

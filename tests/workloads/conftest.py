@@ -75,6 +75,7 @@ def redis_server() -> Iterator[Server]:
     server = start_redis()
     yield server
     server.end()
+    shutil.rmtree(server.folder)
 
 
 @pytest.fixture

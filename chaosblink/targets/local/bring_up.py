@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def up(name: str, values: dict, network_kind: str, progress: Progress) -> LocalT
         progress(f"{len(layout.instances())} instances, addresses {layout.prefix}.0/24")
         _start(layout, state, progress)
     except BaseException:
-        down(name)
+        with undisturbed():
+            down(name)
         raise
     write_record(state, layout, "up")
     return LocalTarget(name)
@@ -195,6 +197,17 @@ class BringUp:
     def _tail(self, name: str) -> str:
         path = self._state / "logs" / f"{name}.log"
         return "\n".join(path.read_text(errors="replace").splitlines()[-15:]) if path.exists() else "(no log)"
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no second Ctrl-C or SIGTERM cut a clean-up short."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def down(name: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from standin_servers import Platform, build
+from standin_servers import Node, Platform, Postgres, Redis, build
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,8 @@ def platform() -> Iterator[Platform]:
             node.wait_until_ready()
         yield built
     finally:
-        for server in (*built.nodes, built.redis, built.postgres):
+        servers: list[Node | Redis | Postgres] = [*built.nodes, built.redis, built.postgres]
+        for server in servers:
             if server.process and server.process.poll() is None:
                 server.stop()
         shutil.rmtree(home)

@@ -63,7 +63,7 @@ class Login:
         body = {"checks": {"user": {"loginName": name}}}
         answer = client.post("/v2/sessions", json=body, headers=self.service)
         if answer.is_success:
-            self.session_id, self.session_token = answer.json()["sessionId"], answer.json()["sessionToken"]
+            self.session_id, self.session_token = (answer.json()["sessionId"], answer.json()["sessionToken"])
         return answer
 
     def prove(self, client: httpx.Client, password: str) -> httpx.Response:

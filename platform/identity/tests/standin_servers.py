@@ -10,8 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import psycopg
@@ -19,9 +21,10 @@ import tenacity
 
 USER_PASSWORD = "Correct-horse-1!"
 LOOPBACK = "127.0.0.1"
+T = TypeVar("T")
 
 
-def until(condition, within: float, what: str):
+def until(condition: Callable[[], T], within: float, what: str) -> T:
     """The condition's first truthy answer; AssertionError after `within` seconds. An exception means not yet."""
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_delay(within),
@@ -39,6 +42,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return probe.getsockname()[1]
+
+
+def listens(port: int) -> bool:
+    """Whether a connection to the port succeeds."""
+    with socket.create_connection((LOOPBACK, port), 1):
+        return True
 
 
 def secret_file(path: Path, value: str) -> Path:
@@ -83,7 +92,7 @@ class Postgres:
             stderr=subprocess.DEVNULL,
         )
         maintenance = self.dsn.replace("dbname=zitadel", "dbname=postgres")
-        with until(lambda: psycopg.connect(maintenance, autocommit=True), 10, "PostgreSQL starts") as connection:
+        with until(lambda: psycopg.connect(maintenance, autocommit=True), 30, "PostgreSQL starts") as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'zitadel'").fetchone():
                 connection.execute("CREATE DATABASE zitadel")
 
@@ -121,7 +130,7 @@ class Redis:
             f'bind {LOOPBACK}\nport {self.port}\nrequirepass {self.password}\nsave ""\ndir {self.home}\n',
         )
         self.process = subprocess.Popen(["redis-server", config], stdout=subprocess.DEVNULL)
-        until(lambda: socket.create_connection((LOOPBACK, self.port), 1).close() is None, 5, "Redis starts")
+        until(lambda: listens(self.port), 15, "Redis starts")
 
     def stop(self) -> None:
         assert self.process is not None
@@ -188,7 +197,7 @@ def build(home: Path) -> Platform:
     values["user"] = USER_PASSWORD
     for server in ("postgres", "redis"):
         (home / server).mkdir(mode=0o700)
-    postgres, redis = Postgres(home / "postgres", values["database"]), Redis(home / "redis", values["redis"])
+    postgres, redis = (Postgres(home / "postgres", values["database"]), Redis(home / "redis", values["redis"]))
     files = {name: str(secret_file(home / f"{name}-secret", value)) for name, value in values.items()}
     environment = {
         "ADDRESS": LOOPBACK,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from zitadel_standin import authorization, errors, sessions, users
 from zitadel_standin.errors import ApiError
-from zitadel_standin.events import ORGANISATION_ID, Pushed
+from zitadel_standin.events import ORGANISATION_ID
 from zitadel_standin.requests import json_body, node_of, require_login_client
 
 SHORT = 200
@@ -95,7 +96,7 @@ async def create_session(request: Request) -> JSONResponse:
         raise ApiError(errors.INVALID_ARGUMENT, "checks.user must name a user")
     given = password.password if password else None
     issued = await sessions.create(node_of(request), user.login_name, user.user_id, given)
-    answer = {"details": _details(issued.pushed), "sessionId": issued.session_id, "sessionToken": issued.token}
+    answer = {"details": _details(issued.told), "sessionId": issued.session_id, "sessionToken": issued.token}
     return JSONResponse(answer, _created(request))
 
 
@@ -107,7 +108,7 @@ async def set_session(request: Request) -> JSONResponse:
         raise ApiError(errors.INVALID_ARGUMENT, "the user of a session cannot be changed")
     session_id = request.path_params.get("id") or body.session_id
     issued = await sessions.check_password(node_of(request), session_id, password.password if password else None)
-    return JSONResponse({"details": _details(issued.pushed), "sessionToken": issued.token})
+    return JSONResponse({"details": _details(issued.told), "sessionToken": issued.token})
 
 
 async def get_session(request: Request) -> JSONResponse:
@@ -150,26 +151,26 @@ async def create_callback(request: Request) -> JSONResponse:
         raise ApiError(errors.INVALID_ARGUMENT, "session is required")
     request_id = request.path_params.get("id") or body.auth_request_id
     proof = body.session
-    url, pushed = await authorization.finish(node_of(request), request_id, proof.session_id, proof.session_token)
-    return JSONResponse({"details": _details(pushed), "callbackUrl": url})
+    url, told = await authorization.finish(node_of(request), request_id, proof.session_id, proof.session_token)
+    return JSONResponse({"details": _details(told), "callbackUrl": url})
 
 
 async def add_human_user(request: Request) -> JSONResponse:
     """POST /v2/users/human."""
     body = await json_body(request, HumanBody)
-    name, mail, profile = body.username or body.email.email, body.email.email, body.profile
+    name, mail, profile = (body.username or body.email.email, body.email.email, body.profile)
     if not all(0 < len(text) <= SHORT for text in (name, mail, profile.given_name, profile.family_name)):
         raise ApiError(errors.INVALID_ARGUMENT, f"names and addresses must have 1 to {SHORT} characters")
-    user_id, pushed = await users.add(
+    added = await users.add(
         node_of(request), name, profile.given_name, profile.family_name, mail, body.password.password
     )
-    return JSONResponse({"userId": user_id, "details": _details(pushed)}, _created(request))
+    return JSONResponse({"userId": added["id"], "details": _details(added)}, _created(request))
 
 
-def _details(pushed: Pushed) -> dict[str, Any]:
+def _details(told: DictRow) -> dict[str, Any]:
     return {
-        "sequence": str(pushed.sequence),
-        "changeDate": pushed.at.isoformat(),
+        "sequence": str(told["told_sequence"]),
+        "changeDate": told["told_at"].isoformat(),
         "resourceOwner": ORGANISATION_ID,
     }
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from psycopg.rows import DictRow
+
 from zitadel_standin import errors, events, metrics
-from zitadel_standin.database import Connection
 from zitadel_standin.errors import ApiError, OAuthError, RedirectedError
-from zitadel_standin.events import Event, Pushed
+from zitadel_standin.events import Event
 from zitadel_standin.names import fingerprint, new_id, new_secret
 from zitadel_standin.node import Node
 
@@ -20,15 +20,22 @@ CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 CODE_LIFETIME = "10 minutes"
 """The longest RFC 6749 section 4.1.2 recommends."""
 
-_ADD = """
-INSERT INTO identity.auth_requests (id, client_id, redirect_uri, scope, state, nonce, challenge)
-VALUES (%(id)s, %(client_id)s, %(redirect_uri)s, %(scope)s, %(state)s, %(nonce)s, %(challenge)s)
-"""
-_LINK = """
-UPDATE identity.auth_requests SET session_id = %(session)s, user_id = %(user)s, authenticated_at = %(at)s,
-       code = %(code)s, code_expires_at = now() + %(lifetime)s::interval
-WHERE id = %(id)s AND session_id IS NULL RETURNING redirect_uri, state
-"""
+_ADD = events.telling("""
+changed AS (
+    INSERT INTO identity.auth_requests (id, client_id, redirect_uri, scope, state, nonce, challenge)
+    VALUES (%(id)s, %(client_id)s, %(redirect_uri)s, %(scope)s, %(state)s, %(nonce)s, %(challenge)s)
+    RETURNING 'LOGIN' AS creator
+)""")
+_LINK = events.telling("""
+changed AS (
+    UPDATE identity.auth_requests r
+    SET session_id = s.id, user_id = s.user_id, authenticated_at = s.password_checked_at, code = %(code)s,
+        code_expires_at = now() + %(lifetime)s::interval
+    FROM identity.sessions s
+    WHERE r.id = %(id)s AND r.session_id IS NULL
+      AND s.id = %(session)s AND s.token = %(token)s AND s.password_checked_at IS NOT NULL
+    RETURNING r.redirect_uri, r.state, s.user_id AS creator
+)""")
 
 
 async def authorize(node: Node, query: Mapping[str, str]) -> str:
@@ -44,13 +51,8 @@ async def authorize(node: Node, query: Mapping[str, str]) -> str:
     if query.get("redirect_uri") not in client["redirect_uris"]:
         raise OAuthError("invalid_request", "redirect_uri is not registered for this client")
     request = _checked(query) | {"id": f"V2_{new_id()}"}
-    told = Event("auth_request", request["id"], "auth_request.added", "LOGIN", {"clientID": request["client_id"]})
-
-    async def work(connection: Connection) -> None:
-        await connection.execute(_ADD, request)
-        await events.push(connection, [told])
-
-    await node.database.transaction(work)
+    told = Event("auth_request", request["id"], "auth_request.added", {"clientID": request["client_id"]})
+    await node.database.change(_ADD, [told], request)
     metrics.AUTH_REQUESTS.inc()
     return str(request["id"])
 
@@ -64,28 +66,21 @@ async def show(node: Node, request_id: str) -> dict[str, Any]:
     return found
 
 
-async def finish(node: Node, request_id: str, session_id: str, session_token: str) -> tuple[str, Pushed]:
-    """Link a checked session to the auth request; the callback URL with code and state, and the event that told it.
+async def finish(node: Node, request_id: str, session_id: str, session_token: str) -> tuple[str, DictRow]:
+    """Link a checked session to the auth request; the callback URL with code and state, and what was told.
 
     ApiError: wrong session token, password not checked yet, no such auth request, or one already handled.
     """
     code = new_secret()
-
-    async def work(connection: Connection) -> tuple[str, Pushed]:
-        session = await _checked_session(connection, session_id, session_token)
-        row = {"id": request_id, "session": session_id, "user": session["user_id"], "lifetime": CODE_LIFETIME}
-        row |= {"code": fingerprint(code), "at": session["password_checked_at"]}
-        linked = await (await connection.execute(_LINK, row)).fetchone()
-        if linked is None:
-            await _refuse(connection, request_id)
-        told = ("auth_request.session.linked", "auth_request.code.added")
-        pushed = await events.push(
-            connection, [Event("auth_request", request_id, name, session["user_id"]) for name in told]
-        )
-        assert linked is not None
-        return with_parameters(linked["redirect_uri"], code=code, state=linked["state"]), pushed
-
-    return await node.database.transaction(work)
+    token = fingerprint(session_token)
+    row = {"id": request_id, "session": session_id, "token": token, "lifetime": CODE_LIFETIME}
+    told = ("auth_request.session.linked", "auth_request.code.added")
+    linked = await node.database.change(
+        _LINK, [Event("auth_request", request_id, name) for name in told], row | {"code": fingerprint(code)}
+    )
+    if linked is None:
+        raise await _why_not(node, request_id, session_id, token)
+    return with_parameters(linked["redirect_uri"], code=code, state=linked["state"]), linked
 
 
 def with_parameters(uri: str, **parameters: str) -> str:
@@ -117,20 +112,17 @@ def _checked(query: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-async def _checked_session(connection: Connection, session_id: str, session_token: str) -> dict[str, Any]:
-    query = "SELECT token, user_id, password_checked_at FROM identity.sessions WHERE id = %(id)s FOR SHARE"
-    session = await (await connection.execute(query, {"id": session_id})).fetchone()
-    if session is None or not hmac.compare_digest(bytes(session["token"]), fingerprint(session_token)):
+async def _why_not(node: Node, request_id: str, session_id: str, token: bytes) -> ApiError:
+    """The reason why nothing was linked, in the order ZITADEL looks."""
+    query = "SELECT session_id IS NOT NULL AS handled FROM identity.auth_requests WHERE id = %(id)s"
+    request = await node.database.one(query, {"id": request_id})
+    if request is None:
+        return ApiError(errors.NOT_FOUND, "Auth Request does not exist")
+    if request["handled"]:
+        return ApiError(errors.FAILED_PRECONDITION, "Auth Request has already been handled")
+    query = "SELECT 1 FROM identity.sessions WHERE id = %(id)s AND token = %(token)s"
+    if await node.database.one(query, {"id": session_id, "token": token}) is None:
         metrics.AUTH_FAILURES.labels("session_token").inc()
-        raise ApiError(errors.PERMISSION_DENIED, "Session Token is invalid")
-    if session["password_checked_at"] is None:
-        metrics.AUTH_FAILURES.labels("unchecked_session").inc()
-        raise ApiError(errors.FAILED_PRECONDITION, "Session has no checked password")
-    return session
-
-
-async def _refuse(connection: Connection, request_id: str) -> None:
-    query = "SELECT 1 FROM identity.auth_requests WHERE id = %(id)s"
-    if await (await connection.execute(query, {"id": request_id})).fetchone():
-        raise ApiError(errors.FAILED_PRECONDITION, "Auth Request has already been handled")
-    raise ApiError(errors.NOT_FOUND, "Auth Request does not exist")
+        return ApiError(errors.PERMISSION_DENIED, "Session Token is invalid")
+    metrics.AUTH_FAILURES.labels("unchecked_session").inc()
+    return ApiError(errors.FAILED_PRECONDITION, "Session has no checked password")

@@ -22,11 +22,13 @@ from psycopg import waiting
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
-from zitadel_standin import metrics
+from zitadel_standin import events, metrics
+from zitadel_standin.events import Event
 from zitadel_standin.settings import Settings
 
 T = TypeVar("T")
 
+_IDLE, _BUSY = metrics.CONNECTIONS.labels("idle"), metrics.CONNECTIONS.labels("busy")
 PING_AFTER_IDLE = 1.0
 """Seconds; pgx v5 `pool.Acquire` pings a connection that was idle for longer."""
 
@@ -83,22 +85,29 @@ class Database:
             self._slots.release()
 
     async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run `work` in one transaction and return its answer.
+        """Run `work` in one transaction and return its answer; repeated as `change` is."""
+
+        async def attempt() -> T:
+            async with self.connection() as connection, connection.transaction():
+                return await work(connection)
+
+        return await _repeating(attempt)
+
+    async def change(self, statement: str, told: list[Event], parameters: dict[str, Any]) -> DictRow | None:
+        """Run one `events.telling` statement, which is its own transaction; its row, None when nothing changed.
 
         Repeated only after a serialization failure or an event sequence taken by another transaction, at most 5 times
         within 15 s, as ZITADEL's event pushes are; a lost connection is the request's failure.
         """
-        retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(_is_conflict),
-            stop=tenacity.stop_after_attempt(6) | tenacity.stop_after_delay(15),
-            wait=tenacity.wait_random_exponential(multiplier=0.01, max=0.5),
-            before_sleep=lambda _: metrics.TRANSACTIONS_RETRIED.inc(),
-            reraise=True,
-        )
-        return await retrying(self._transaction, work)
+        given = parameters | events.parameters(told)
+
+        async def attempt() -> DictRow | None:
+            return await self.one(statement, given)
+
+        return await _repeating(attempt)
 
     async def one(self, query: str, parameters: dict[str, Any]) -> DictRow | None:
-        """The first row of a query outside any transaction, None when there is none."""
+        """The first row of one statement outside any transaction, None when there is none; never repeated."""
         async with self.connection() as connection:
             return await (await connection.execute(query, parameters)).fetchone()
 
@@ -106,10 +115,6 @@ class Database:
         """Close every idle connection."""
         while self._idle:
             await self._discard(self._idle.pop().connection)
-
-    async def _transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        async with self.connection() as connection, connection.transaction():
-            return await work(connection)
 
     async def _take(self) -> Connection:
         """The idle connection used last, if it still answers, else a new one."""
@@ -168,13 +173,24 @@ class Database:
         self._count()
 
     def _count(self) -> None:
-        metrics.CONNECTIONS.labels("idle").set(len(self._idle))
-        metrics.CONNECTIONS.labels("busy").set(len(self._born) - len(self._idle))
+        _IDLE.set(len(self._idle))
+        _BUSY.set(len(self._born) - len(self._idle))
 
 
 def one_line(error: BaseException) -> str:
     """An error's text on one line, to be logged; libpq's messages carry no secret."""
     return " ".join(str(error).split())
+
+
+async def _repeating(attempt: Callable[[], Awaitable[T]]) -> T:
+    retrying = tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(_is_conflict),
+        stop=tenacity.stop_after_attempt(6) | tenacity.stop_after_delay(15),
+        wait=tenacity.wait_random_exponential(multiplier=0.01, max=0.5),
+        before_sleep=lambda _: metrics.TRANSACTIONS_RETRIED.inc(),
+        reraise=True,
+    )
+    return await retrying(attempt)
 
 
 def _is_conflict(error: BaseException) -> bool:

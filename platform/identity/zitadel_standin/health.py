@@ -32,7 +32,7 @@ async def ready(request: Request) -> Response:
 
 
 async def show_metrics(request: Request) -> Response:
-    """GET /debug/metrics: Prometheus text; the number of users is left out while the database is away."""
+    """GET /debug/metrics: Prometheus text; the number of users is NaN while the database is away."""
     node = node_of(request)
     users = await _count(request, "SELECT count(*) AS n FROM identity.users") if node.key else None
     metrics.USERS.set(float("nan") if users is None else users)

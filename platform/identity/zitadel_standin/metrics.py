@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 AUTH_REQUESTS = Counter("zitadel_auth_requests", "OIDC authorization requests accepted")
 AUTH_FAILURES = Counter("zitadel_auth_failures", "Refused checks, codes and tokens", ["reason"])
-USERS = Gauge("zitadel_users_total", "Users in the database; no sample while the database is away")
+USERS = Gauge("zitadel_users_total", "Users in the database; NaN while the database is away")
 DURATION = Histogram(
     "zitadel_http_requests_duration_seconds",
     "Time from the complete request to the complete answer",

@@ -97,6 +97,6 @@ async def prepare(database: Database, settings: Settings) -> RSAKey:
 
 
 async def _clients(connection: Connection) -> None:
-    callback, home = ["https://app.blinkchamber.test/callback"], ["https://app.blinkchamber.test/"]
+    callback, home = (["https://app.blinkchamber.test/callback"], ["https://app.blinkchamber.test/"])
     await connection.execute(_CLIENT, {"id": LOGIN_CLIENT, "callback": callback, "home": home})
     await connection.execute(_CLIENT, {"id": API_CLIENT, "callback": [], "home": []})

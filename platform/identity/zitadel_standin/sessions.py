@@ -5,35 +5,47 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg.rows import DictRow
+
 from zitadel_standin import errors, events, metrics, users
-from zitadel_standin.database import Connection
 from zitadel_standin.errors import ApiError
-from zitadel_standin.events import Event, Pushed
+from zitadel_standin.events import Event
 from zitadel_standin.names import fingerprint, new_id, new_secret
 from zitadel_standin.node import Node
 
-_ADD = """
-INSERT INTO identity.sessions (id, token, user_id, login_name, user_checked_at, password_checked_at)
-VALUES (%(id)s, %(token)s, %(user)s, %(login_name)s, now(), CASE WHEN %(password)s THEN now() END)
-"""
-_RENEW = """
-UPDATE identity.sessions SET token = %(token)s, changed_at = now(),
-       password_checked_at = CASE WHEN %(password)s THEN now() ELSE password_checked_at END
-WHERE id = %(id)s RETURNING id
-"""
+_ADD = events.telling("""
+changed AS (
+    INSERT INTO identity.sessions (id, token, user_id, login_name, user_checked_at, password_checked_at)
+    VALUES (%(id)s, %(token)s, %(user)s, %(login_name)s, now(), CASE WHEN %(password)s THEN now() END)
+    RETURNING id, user_id AS creator
+)""")
+_RENEW = events.telling("""
+changed AS (
+    UPDATE identity.sessions SET token = %(token)s, changed_at = now(),
+           password_checked_at = CASE WHEN %(password)s THEN now() ELSE password_checked_at END
+    WHERE id = %(id)s RETURNING id, user_id AS creator
+)""")
+_END = events.telling("""
+ended AS (DELETE FROM identity.grants WHERE session_id = %(id)s),
+changed AS (DELETE FROM identity.sessions WHERE id = %(id)s RETURNING id, user_id AS creator)
+""")
 _SHOW = """
 SELECT id, user_id, login_name, created_at, changed_at, user_checked_at, password_checked_at
 FROM identity.sessions WHERE id = %(id)s
 """
+_HASH_OF_SESSION = """
+SELECT u.id, u.password_hash FROM identity.sessions s JOIN identity.users u ON u.id = s.user_id WHERE s.id = %(id)s
+"""
+_HASH_OF_USER = "SELECT id, password_hash FROM identity.users WHERE id = %(id)s"
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """Answer of a check: the session, its new token and the event that told it."""
+    """Answer of a check: the session, its new token and what was told of it."""
 
     session_id: str
     token: str
-    pushed: Pushed
+    told: DictRow
 
 
 async def create(node: Node, login_name: str, user_id: str, password: str | None) -> Issued:
@@ -43,45 +55,31 @@ async def create(node: Node, login_name: str, user_id: str, password: str | None
         metrics.AUTH_FAILURES.labels("unknown_user").inc()
         raise ApiError(errors.NOT_FOUND, "User could not be found")
     if password is not None:
-        await _check_password(node, user["id"], password)
+        await _check_password(node, await node.database.one(_HASH_OF_USER, user), password)
     session_id, token = new_id(), new_secret()
     row = {"id": session_id, "token": fingerprint(token), "user": user["id"], "login_name": user["login_name"]}
     told = [
-        Event("session", session_id, "session.added", user["id"]),
-        Event("session", session_id, "session.user.checked", user["id"], {"userID": user["id"]}),
+        Event("session", session_id, "session.added"),
+        Event("session", session_id, "session.user.checked", {"userID": user["id"]}),
         *_password_events(session_id, user["id"], password),
-        Event("session", session_id, "session.token.set", user["id"]),
+        Event("session", session_id, "session.token.set"),
     ]
-
-    async def work(connection: Connection) -> Pushed:
-        await connection.execute(_ADD, row | {"password": password is not None})
-        return await events.push(connection, told)
-
-    return Issued(session_id, token, await node.database.transaction(work))
+    return _issued(session_id, token, await node.database.change(_ADD, told, row | {"password": password is not None}))
 
 
 async def check_password(node: Node, session_id: str, password: str | None) -> Issued:
     """Check the password of the session's user and issue a new token; ApiError when it is wrong or there is none."""
-    session = await node.database.one(_SHOW, {"id": session_id})
-    if session is None:
+    user = await node.database.one(_HASH_OF_SESSION, {"id": session_id})
+    if user is None:
         raise ApiError(errors.NOT_FOUND, "Session could not be found")
     if password is not None:
-        await _check_password(node, session["user_id"], password)
+        await _check_password(node, user, password)
     token = new_secret()
-    told = [
-        *_password_events(session_id, session["user_id"], password),
-        Event("session", session_id, "session.token.set", session["user_id"]),
-    ]
-
-    async def work(connection: Connection) -> Pushed:
-        row = {"id": session_id, "token": fingerprint(token), "password": password is not None}
-        if not await (await connection.execute(_RENEW, row)).fetchone():
-            raise ApiError(errors.NOT_FOUND, "Session could not be found")
-        return await events.push(connection, told)
-
-    pushed = await node.database.transaction(work)
+    told = [*_password_events(session_id, user["id"], password), Event("session", session_id, "session.token.set")]
+    row = {"id": session_id, "token": fingerprint(token), "password": password is not None}
+    issued = _issued(session_id, token, await node.database.change(_RENEW, told, row))
     await node.cache.drop("session", session_id)
-    return Issued(session_id, token, pushed)
+    return issued
 
 
 async def show(node: Node, session_id: str) -> dict[str, Any]:
@@ -97,38 +95,38 @@ async def show(node: Node, session_id: str) -> dict[str, Any]:
     return session
 
 
-async def terminate(node: Node, session_id: str) -> Pushed:
+async def terminate(node: Node, session_id: str) -> DictRow:
     """End the session and every token issued for it; ApiError when there is none."""
-
-    async def work(connection: Connection) -> Pushed:
-        query = "DELETE FROM identity.sessions WHERE id = %(id)s RETURNING user_id"
-        ended = await (await connection.execute(query, {"id": session_id})).fetchone()
-        if ended is None:
-            raise ApiError(errors.NOT_FOUND, "Session could not be found")
-        await connection.execute("DELETE FROM identity.grants WHERE session_id = %(id)s", {"id": session_id})
-        return await events.push(connection, [Event("session", session_id, "session.terminated", ended["user_id"])])
-
-    pushed = await node.database.transaction(work)
+    told = [Event("session", session_id, "session.terminated")]
+    ended = await node.database.change(_END, told, {"id": session_id})
+    if ended is None:
+        raise ApiError(errors.NOT_FOUND, "Session could not be found")
     await node.cache.drop("session", session_id)
-    return pushed
+    return ended
+
+
+def _issued(session_id: str, token: str, told: DictRow | None) -> Issued:
+    if told is None:
+        raise ApiError(errors.NOT_FOUND, "Session could not be found")
+    return Issued(session_id, token, told)
 
 
 def _password_events(session_id: str, user_id: str, password: str | None) -> list[Event]:
     if password is None:
         return []
     return [
-        Event("user", user_id, "user.human.password.check.succeeded", user_id),
-        Event("session", session_id, "session.password.checked", user_id),
+        Event("user", user_id, "user.human.password.check.succeeded"),
+        Event("session", session_id, "session.password.checked"),
     ]
 
 
-async def _check_password(node: Node, user_id: str, password: str) -> None:
-    if await users.password_is_right(node, user_id, password):
+async def _check_password(node: Node, user: DictRow | None, password: str) -> None:
+    """The password is checked against the database's hash, never a cached one."""
+    if user is None:
+        raise ApiError(errors.NOT_FOUND, "User could not be found")
+    if await users.password_matches(password, user["password_hash"]):
         return
     metrics.AUTH_FAILURES.labels("wrong_password").inc()
-
-    async def work(connection: Connection) -> None:
-        await events.push(connection, [Event("user", user_id, "user.human.password.check.failed", user_id)])
-
-    await node.database.transaction(work)
+    told = [Event("user", user["id"], "user.human.password.check.failed")]
+    await node.database.change(events.JUST_TELL, told, {"creator": user["id"]})
     raise ApiError(errors.INVALID_ARGUMENT, "Password is invalid")

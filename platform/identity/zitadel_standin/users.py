@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 import psycopg
+from psycopg.rows import DictRow
 
 from zitadel_standin import errors, events, passwords
-from zitadel_standin.database import Connection
 from zitadel_standin.errors import ApiError
-from zitadel_standin.events import Event, Pushed
+from zitadel_standin.events import Event
 from zitadel_standin.names import new_id
 from zitadel_standin.node import Node
 
@@ -18,6 +18,11 @@ _PROFILE = """
 SELECT id, login_name, given_name, family_name, email, extract(epoch FROM changed_at)::bigint AS changed_at
 FROM identity.users WHERE {} = %(value)s
 """
+_ADD = events.telling("""
+changed AS (
+    INSERT INTO identity.users (id, login_name, given_name, family_name, email, password_hash)
+    VALUES (%(id)s, %(login_name)s, %(given_name)s, %(family_name)s, %(email)s, %(hash)s) RETURNING id, id AS creator
+)""")
 _BY_ID = _PROFILE.format("id")
 _BY_LOGIN_NAME = _PROFILE.format("login_name")
 
@@ -32,12 +37,16 @@ async def by_login_name(node: Node, login_name: str) -> dict[str, Any] | None:
     return await _profile(node, "login_name", login_name.lower(), _BY_LOGIN_NAME)
 
 
-async def add(node: Node, login_name: str, given_name: str, family_name: str, email: str, password: str) -> Added:
-    """Add a user with a password; ApiError when the name is taken or the password longer than bcrypt reads."""
+async def add(node: Node, login_name: str, given_name: str, family_name: str, email: str, password: str) -> DictRow:
+    """Add a user with a password; the row holds its id and what was told.
+
+    ApiError when the login name is taken, or the password empty or longer than bcrypt reads.
+    """
     if not password or len(password.encode()) > passwords.LONGEST:
         raise ApiError(errors.INVALID_ARGUMENT, "Password must have 1 to 72 bytes")
     password_hash = await asyncio.to_thread(passwords.hashed, password, node.settings.bcrypt_cost)
     user_id = new_id()
+    told = Event("user", user_id, "user.human.added", {"userName": login_name})
     row = {
         "id": user_id,
         "login_name": login_name.lower(),
@@ -47,31 +56,19 @@ async def add(node: Node, login_name: str, given_name: str, family_name: str, em
         "hash": password_hash,
     }
 
-    async def work(connection: Connection) -> Pushed:
-        await connection.execute(
-            "INSERT INTO identity.users (id, login_name, given_name, family_name, email, password_hash)"
-            " VALUES (%(id)s, %(login_name)s, %(given_name)s, %(family_name)s, %(email)s, %(hash)s)",
-            row,
-        )
-        return await events.push(
-            connection, [Event("user", user_id, "user.human.added", user_id, {"userName": login_name})]
-        )
-
     try:
-        return user_id, await node.database.transaction(work)
+        added = await node.database.change(_ADD, [told], row)
     except psycopg.errors.UniqueViolation as error:
         if error.diag.constraint_name != "users_login_name_key":
             raise
         raise ApiError(errors.ALREADY_EXISTS, "User already exists") from None
+    assert added is not None  # an INSERT without a conflict clause adds its row or fails
+    return added
 
 
-async def password_is_right(node: Node, user_id: str, password: str) -> bool:
-    """Check a password against the database, never the cache; no connection is held while bcrypt works."""
-    query = "SELECT password_hash FROM identity.users WHERE id = %(id)s"
-    found = await node.database.one(query, {"id": user_id})
-    if found is None:
-        raise ApiError(errors.NOT_FOUND, "User could not be found")
-    return await asyncio.to_thread(passwords.matches, password, found["password_hash"])
+async def password_matches(password: str, password_hash: str) -> bool:
+    """Check a password against its hash in a thread; no database connection is held while bcrypt works."""
+    return await asyncio.to_thread(passwords.matches, password, password_hash)
 
 
 async def _profile(node: Node, kind: str, key: str, query: str) -> dict[str, Any] | None:
@@ -82,7 +79,3 @@ async def _profile(node: Node, kind: str, key: str, query: str) -> dict[str, Any
     if found is not None:
         await node.cache.put(kind, key, found)
     return found
-
-
-Added = tuple[str, Pushed]
-"""Id of the new user and its event."""

@@ -4,7 +4,7 @@
 # Environment: INSTANCE ADDRESS DATA SECRETS FILES TLS (docs/architecture.md; tls.pem is certificate and key, made here
 # from tls.crt and tls.key where it is missing), RUN_AS (HAProxy drops to it after it has bound its ports), HAPROXY
 # (haproxy), IDENTITY PGPOOL REDIS_SET1 SENTINELS VAULT (name=address ... each), IDENTITY_PORT (8080), EDGE_TLS_PORT
-# (443), EDGE_POSTGRESQL_PORT (5432), EDGE_REDIS_PORT (6379), EDGE_METRICS_PORT (8404), EDGE_RESOLVE (false; true where
+# (443), EDGE_VAULT_PORT (8200), EDGE_POSTGRESQL_PORT (5432), EDGE_REDIS_PORT (6379), EDGE_METRICS_PORT (8404), EDGE_RESOLVE (false; true where
 # addresses are names that may change), EDGE_HEALTH_CHECKS (true; false is a deliberate weakness: dead servers keep
 # getting their share).
 set -eu
@@ -132,7 +132,7 @@ RESOLVE=
 [ "${EDGE_RESOLVE:-false}" = false ] || RESOLVE=" resolvers dns init-addr last,libc,none"
 
 export ADDRESS EDGE_TLS_PORT="${EDGE_TLS_PORT:-443}" EDGE_POSTGRESQL_PORT="${EDGE_POSTGRESQL_PORT:-5432}"
-export EDGE_METRICS_PORT="${EDGE_METRICS_PORT:-8404}" EDGE_PEM="$TLS/tls.pem"
+export EDGE_VAULT_PORT="${EDGE_VAULT_PORT:-8200}" EDGE_METRICS_PORT="${EDGE_METRICS_PORT:-8404}" EDGE_PEM="$TLS/tls.pem"
 if [ ! -e "$EDGE_PEM" ]; then
   EDGE_PEM="$DATA/tls.pem"
   cat "$TLS/tls.crt" "$TLS/tls.key" >"$EDGE_PEM"

@@ -70,8 +70,8 @@ failover_on_backend_error = on
 failover_on_backend_shutdown = on
 # The follower attaches backends again, at a moment that does not lengthen an outage.
 auto_failback = off
-# PgPool searches among the backends it has up and hears no command meanwhile: the search covers a failover and then
-# ends, since the new primary may be one that it has down.
+# PgPool searches among the backends it has up and hears no command meanwhile, so the search is short; the follower
+# names a primary that comes later.
 search_primary_node_timeout = $PGPOOL_SEARCH_PRIMARY_TIMEOUT
 detach_false_primary = off
 sr_check_period = $PGPOOL_SR_CHECK_PERIOD

@@ -8,7 +8,7 @@
 LAST_PRIMARY="" NO_ATTACH_BEFORE=0
 
 follow() {
-  local known="" real checked=0 unsettled=""
+  local known="" real checked=0 pause=1
   trap - TERM INT
   while sleep "$PGPOOL_FOLLOW_INTERVAL"; do
     if [[ -n $known ]] && ask "SELECT pg_is_in_recovery()" && [[ $ANSWER == f ]]; then
@@ -18,11 +18,13 @@ follow() {
       [[ -z $real ]] || open_session "$(conninfo_of "$real")"
     fi
     note_primary "$real"
-    # Asking PgPool costs a login to every backend: at every change, every second while it has a backend down, and
-    # otherwise now and then.
-    if [[ -n $real ]] && { [[ $real != "$known" ]] || ((SECONDS - checked >= (${#unsettled} > 0 ? 1 : 5))); }; then
-      unsettled=""
-      correct "$real" || unsettled=1
+    # Standbys wait while a primary is sought: asking for them logs in to every backend, the dead one included.
+    if [[ -n $real ]] && { [[ $real != "$known" ]] || ((SECONDS - checked >= pause)); }; then
+      if correct_primary "$real" && correct_standbys "$real"; then
+        pause=5
+      else
+        pause=1
+      fi
       checked=$SECONDS
     fi
     known=$real
@@ -81,32 +83,35 @@ pcp() {
   timeout 5 "$command" -h "$ADDRESS" -p "$PGPOOL_PCP_PORT" -U pgpool -w "$@"
 }
 
-# correct NUMBER: make PgPool use this backend as its primary, and all others that stream; false while one is down.
-correct() {
-  local nodes number=0 settled=0 status role real_role stream
+# correct_primary NUMBER: make PgPool use this backend as its primary; false while it does not yet.
+# Fields of an answer: host port status weight status-name its-status role its-role delay replication-state ...
+correct_primary() {
+  local status role
+  read -r _ _ _ _ status _ role _ < <(pcp pcp_node_info -n "$1" 2>/dev/null) || return 1
+  [[ $status == down || $role != primary ]] || return 0
+  if [[ $status == down ]]; then
+    log "backend $1 is primary and PgPool has it down: attaching"
+    pcp pcp_attach_node -n "$1" >/dev/null || true
+  else
+    log "backend $1 is primary and PgPool takes another for it: correcting"
+    pcp pcp_promote_node -n "$1" >/dev/null || true
+  fi
+  return 1
+}
+
+# correct_standbys NUMBER: take back all others than this primary that stream; false while one is down.
+correct_standbys() {
+  local nodes number=0 settled=0 status real_role stream
   nodes=$(pcp pcp_node_info -a 2>/dev/null) || return 1
   (($(wc -l <<<"$nodes") == $(wc -w <<<"$BACKENDS"))) || return 1
-  # Fields: host port status weight status-name its-status role its-role delay replication-state ...
-  while read -r _ _ _ _ status _ role real_role _ stream _; do
-    [[ $status != down ]] || settled=1
-    if ((number == $1)); then
-      correct_primary "$number" "$status" "$role"
-    elif [[ $status == down && $real_role == standby && $stream == streaming ]]; then
-      attach_standby "$number"
+  while read -r _ _ _ _ status _ _ real_role _ stream _; do
+    if ((number != $1)) && [[ $status == down ]]; then
+      settled=1
+      [[ $real_role != standby || $stream != streaming ]] || attach_standby "$number"
     fi
     number=$((number + 1))
   done <<<"$nodes"
   return "$settled"
-}
-
-correct_primary() {
-  if [[ $2 == down ]]; then
-    log "backend $1 is primary and PgPool has it down: attaching"
-    pcp pcp_attach_node -n "$1" >/dev/null || true
-  elif [[ $3 != primary ]]; then
-    log "backend $1 is primary and PgPool takes another for it: correcting"
-    pcp pcp_promote_node -n "$1" >/dev/null || true
-  fi
 }
 
 attach_standby() {

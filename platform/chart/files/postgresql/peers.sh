@@ -25,9 +25,13 @@ conninfo_of() {
   echo "host=$(host_of "$1") port=$PG_PORT user=repmgr dbname=repmgr connect_timeout=$REPMGR_CONNECT_TIMEOUT $KEEPALIVES"
 }
 
-# sql NAME STATEMENT: its unaligned answer; fails when the instance does not answer within seconds.
+# sql NAME STATEMENT: its unaligned answer; fails when the instance does not answer within seconds. A busy machine gets
+# more patience for its own server than for a peer, which may be dead: libpq takes the last value of a keyword.
 sql() {
-  timeout 5 psql -XAtqw -v ON_ERROR_STOP=1 -d "$(conninfo_of "$1")" -c "$2"
+  local patience=$REPMGR_CONNECT_TIMEOUT
+  [[ $1 != "$INSTANCE" ]] || patience=10
+  timeout $((patience + 3)) psql -XAtqw -v ON_ERROR_STOP=1 \
+    -d "$(conninfo_of "$1") connect_timeout=$patience" -c "$2"
 }
 
 # "primary|standby TIMELINE LSN REPMGRD(t|f)" of one instance. The LSN of a standby is the last one it has safely

@@ -26,6 +26,7 @@ decide() {
     is_first && create_when_nobody_answers
   elif [[ -e $DATA/rewinding ]]; then
     log "half rewound: waiting for a primary to copy"
+    wait_until 10 peer_is_primary
     return 1
   elif was_primary; then
     resume_as_primary
@@ -33,6 +34,8 @@ decide() {
     start_as_orphan
   fi
 }
+
+peer_is_primary() { [[ -n $(primary_among "$(ask_peers)") ]]; }
 
 somebody_answers() { [[ -n $(ask_peers) ]]; }
 

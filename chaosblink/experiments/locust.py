@@ -1,0 +1,37 @@
+"""Locust as a process of its own: it patches the standard library on import, so it is never imported here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from chaosblink.targets import Target
+from chaosblink.targets.local.layout import ROOT
+
+USERS = 4
+"""People at once during chaos: about two logins a second beside the prober's five, well below what two cores carry."""
+SCRIPT = ROOT / "loadtests" / "locustfile.py"
+
+
+def environment(target: Target) -> dict[str, str]:
+    """Variables that name the files Locust's users need; no secret is in them."""
+    return {
+        "LOGIN_CA_FILE": str(target.ca_file),
+        "LOGIN_PASSWORD_FILE": str(target.secret_file("user-password")),
+        "LOGIN_CLIENT_TOKEN_FILE": str(target.secret_file("login-client-token")),
+        "LOGIN_USERS": str(target.settings["zitadel"]["env"]["SEED_USERS"]),
+    }
+
+
+def command(target: Target, *options: str) -> list[str]:
+    """The command line of Locust against the platform's edge, with more options behind."""
+    address, port = target.endpoint("identity")
+    locust = str(Path(sys.executable).parent / "locust")
+    return [locust, "-f", str(SCRIPT), "--host", f"https://{address}:{port}", *options]
+
+
+def headless(target: Target, logins: Path) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of the load beside an experiment; each request becomes a line of `logins`."""
+    options = ["--headless", "--users", str(USERS), "--spawn-rate", str(USERS), "--shape", "steady"]
+    options += ["--logins", str(logins), "--only-summary", "--loglevel", "WARNING"]
+    return command(target, *options), environment(target)
