@@ -22,7 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--experiment", action="append", default=[], help="run only this experiment (repeatable)")
     group.addoption("--rounds", type=int, default=3, help="rounds of each experiment (default 3)")
     group.addoption("--round", type=int, default=None, help="repeat only this round of the plan")
-    group.addoption("--seed", type=int, default=None, help="decides everything random; drawn and printed when not given")
+    group.addoption(
+        "--seed", type=int, default=None, help="decides everything random; drawn and printed when not given"
+    )
     group.addoption("--run-dir", type=Path, default=None, help="folder of the run (default: a new one in reports/runs)")
 
 

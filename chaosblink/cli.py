@@ -94,7 +94,9 @@ def status(name: str, as_json: bool) -> None:
     from chaosblink.platform_life import render_status, survey
 
     rows, gaps = survey(open_target(name))
-    click.echo(json.dumps({"instances": rows, "not_redundant": gaps}, indent=1) if as_json else render_status(rows, gaps))
+    click.echo(
+        json.dumps({"instances": rows, "not_redundant": gaps}, indent=1) if as_json else render_status(rows, gaps)
+    )
     sys.exit(1 if gaps else 0)
 
 
@@ -157,7 +159,7 @@ def run(name: str, **options: Any) -> None:
     """Run the chaos suites on the platform and write the report.
 
     A platform that is up is used and left as it is; otherwise one is brought up and removed at the end.
-    Exit code 0 when every promise was kept, 1 when one was broken or could not be judged, 2 when the run was not possible.
+    Exit code 0 when every promise was kept, 1 when one was broken or could not be judged, 2 when no run was possible.
     """
     from chaosblink.main_job import run_suites
 
@@ -171,5 +173,3 @@ def _progress() -> Callable[[str], None]:
         click.echo(f"[{time.monotonic() - began:6.1f} s] {text}")
 
     return line
-
-

@@ -1,4 +1,4 @@
-"""The main job: a platform (brought up when none is there), the chaos suites, the report, and the platform away again."""
+"""The main job: a platform (brought up when none is there), the chaos suites, the report, the platform away."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def _until_redundant(target: Target, component: str) -> None:
 
 
 def survey(target: Target) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """One row an instance (name, component, address, port, role, healthy, pid, up_s), and why components lack redundancy."""
+    """One row an instance (name, component, address, port, role, healthy, pid, up_s), and what components lack."""
     instances = target.instances()
     with ThreadPoolExecutor(len(instances)) as pool:
         rows = list(pool.map(lambda instance: _row(target, instance), instances))

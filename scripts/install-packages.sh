@@ -5,7 +5,7 @@
 # runs; units that the new packages enabled are disabled again. Packages that are there already are left as they are.
 set -euo pipefail
 
-wanted=(postgresql pgpool2 redis-server haproxy nftables iproute2 util-linux jq python3-venv)
+wanted=(postgresql pgpool2 redis-server haproxy nftables iproute2 util-linux jq curl python3-venv)
 policy=/usr/sbin/policy-rc.d
 
 missing() {

@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from chaosblink.experiments import specs
+from chaosblink.experiments import locust, specs
 from chaosblink.experiments.companion import Companion
-from chaosblink.experiments import locust
 from chaosblink.experiments.plan import PlannedRound, load
 from chaosblink.experiments.round import NEEDED, Round
 from chaosblink.experiments.slicing import Span, share_out

@@ -21,4 +21,5 @@ pg_ctl promote -D "$PGDATA_DIR" -w -t 10 >/dev/null
 log "promoted"
 wait_until 20 record_promotion
 # pg_rewind of the old primary reads the timeline of the last checkpoint, which must be the new one.
-sql "$INSTANCE" "CHECKPOINT" &
+# repmgrd reads this output to its end and tells the other standbys only then.
+sql "$INSTANCE" "CHECKPOINT" </dev/null >/dev/null 2>&1 &
