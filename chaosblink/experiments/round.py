@@ -127,7 +127,7 @@ class Round:
             (self.folder / "logs" / f"{instance.name}.log").write_text(text[sizes[instance.name] :])
 
     def _bounds(self) -> dict[str, Any]:
-        bound = components.bound(self._target, self._component)
+        bound = components.of(self._target, self._component).bound()
         return {self._component: {"ms": bound.ms, "formula": bound.formula, "inputs": bound.inputs}}
 
     def _mark(self, kind: str, **data: Any) -> None:

@@ -15,6 +15,7 @@ DEADLINE, LOGIN_DEADLINE = 2000, 5000
 
 def focus_paths(component: str, redis_set: int) -> list[PathSpec]:
     """Paths of the component under fault, at full rate; none for identity, whose path is the login."""
+    kinds: tuple[tuple[str, int], ...]
     match component:
         case "postgresql":
             kinds = (("postgresql/persistent", PERSISTENT), ("postgresql/fresh", FRESH_POSTGRESQL))
