@@ -24,3 +24,4 @@ audit "file" "file" {
     mode = "0600"
   }
 }
+enable_response_header_raft_node_id = true
