@@ -6,13 +6,18 @@ write_configuration() {
   mkdir -p "$DATA/run"
   write_passwords
   write_pool_hba
-  { write_server_conf; write_backends; } >"$DATA/pgpool.conf"
+  { write_server_conf; write_failover_conf; write_backends; } >"$DATA/pgpool.conf"
 }
 
 # PgPool logs in to PostgreSQL in its clients' names, so it needs their passwords as text; the files are 0600.
 write_passwords() {
   local user
   for user in postgres zitadel chaos pgpool; do
+    # PgPool 4.3 then refuses the user with a message about the backend.
+    if [[ $(<"$SECRETS/$user-password") == *[:\'\\]* ]]; then
+      log "the password of $user has a colon, quote or backslash, which PgPool's password file cannot hold"
+      exit 1
+    fi
     echo "$user:TEXT$(<"$SECRETS/$user-password")"
   done >"$DATA/pool_passwd"
   echo "pgpool:$(md5sum < <(printf %s "$(<"$SECRETS/pgpool-password")") | cut -d' ' -f1)" >"$DATA/pcp.conf"
@@ -63,6 +68,11 @@ connect_timeout = 2000
 load_balance_mode = off
 memory_cache_enabled = off
 use_watchdog = off
+CONF
+}
+
+write_failover_conf() {
+  cat <<CONF
 # Follow and do not decide: a backend that is down is only left out (a backend that may not fail over is never left).
 failover_command = ''
 # Leave a backend out at the first refused connection: until then no new client gets through at all.

@@ -20,7 +20,8 @@ create_cluster() {
 create_roles() {
   {
     echo "SET synchronous_commit = local;"
-    echo "SET log_statement = none;"
+    # A statement that fails would be logged with the password in it.
+    echo "SET log_statement = none; SET log_min_error_statement = panic;"
     role_statements repmgr repmgr-password SUPERUSER
     role_statements zitadel zitadel-password CREATEROLE
     role_statements chaos chaos-password NOSUPERUSER

@@ -34,12 +34,13 @@ sql() {
     -d "$(conninfo_of "$1") connect_timeout=$patience" -c "$2"
 }
 
-# "primary|standby TIMELINE LSN REPMGRD(t|f)" of one instance. The LSN of a standby is the last one it has safely
-# received, of which the next primary must have the highest.
+# "primary|standby TIMELINE LSN REPMGRD(true|false)" of one instance. The timeline is the latest of which it has the
+# history file, which a standby fetches before it streams from a new primary; its control file learns of it much later.
+# The LSN of a standby is the last one it has safely received, of which the next primary must have the highest.
 state_of() {
   sql "$1" "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END
-    || ' ' || CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
-         ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END
+    || ' ' || greatest((SELECT timeline_id FROM pg_control_checkpoint()), (SELECT
+         ('x' || max(left(name, 8)))::bit(32)::int FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{8}[.]history$'))
     || ' ' || CASE WHEN pg_is_in_recovery()
          THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'::pg_lsn
          ELSE pg_current_wal_lsn() - '0/0'::pg_lsn END
@@ -67,6 +68,11 @@ primary_among() {
 
 standbys_among() {
   awk '$2 == "standby"' <<<"$1" | wc -l
+}
+
+# The latest timeline any of them knows; 0 when none answers.
+latest_timeline_among() {
+  awk '$3 > latest { latest = $3 } END { print latest + 0 }' <<<"$1"
 }
 
 # Fewest answering peers that make a majority of the cluster together with this instance.

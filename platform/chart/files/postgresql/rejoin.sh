@@ -32,6 +32,7 @@ try_standby() {
   write_upstream "$1"
   start_postgres
   if wait_until "$PG_STREAM_TIMEOUT" streaming_or_ended && kill -0 "$POSTGRES" 2>/dev/null; then
+    rm -f "$DATA/superseded"
     log "streaming from $1"
     return 0
   fi
@@ -92,6 +93,7 @@ become_standby() {
   fi
   if [[ ! -e $DATA/rewinding ]]; then
     if was_primary; then
+      touch "$DATA/superseded"
       rewind "$primary" && try_standby "$primary" && register_standby "$primary" && return
     else
       try_standby "$primary" && register_standby "$primary" && return

@@ -46,29 +46,46 @@ create_when_nobody_answers() {
   create_cluster
 }
 
-# Nobody is primary and this instance was: give the others the time of a failover, then go on where it stopped.
+# Nobody is primary and this instance was: give the others the time of a failover, then go on where it stopped. One
+# that has seen its successor waits much longer, so that the successor comes back first.
 resume_as_primary() {
   local window peers start=$SECONDS
   window=$(failover_window)
-  log "was primary; waiting for another primary, at most the failover window of $window s" \
+  [[ ! -e $DATA/superseded ]] || window=$((window + PG_ORPHAN_TIMEOUT))
+  log "was primary; waiting for another primary, at most $window s: failover window of $(failover_window) s" \
     "(monitor $REPMGR_MONITOR_INTERVAL + attempts $REPMGR_RECONNECT_ATTEMPTS x interval $REPMGR_RECONNECT_INTERVAL" \
     "+ consensus 2 x $REPMGR_MONITOR_INTERVAL + promotion $PG_PROMOTE_ALLOWANCE)"
   until [[ -e $DATA/alone ]]; do
     peers=$(ask_peers)
     [[ -z $(primary_among "$peers") ]] || return 1
-    if nobody_can_fail_over "$peers"; then
-      break
-    fi
-    # A minority might be cut off from a new primary, so it waits on.
-    if ((SECONDS - start >= window)) && (($(standbys_among "$peers") >= $(peers_for_majority))); then
+    if may_resume "$peers" $((SECONDS - start >= window)); then
       break
     fi
     sleep 0.2
   done
+  rm -f "$DATA/superseded"
   log "restarted in place"
   start_postgres
   wait_until 60 answers || return 1
   "$PG_BIN/repmgr" -f "$REPMGR_CONF" primary register --force >&2
+}
+
+# may_resume PEERS OVER: never while a peer knows a later timeline, whose commits this instance has not. Then either
+# nobody can fail over, or the window is over (1) and a majority answers: a minority might be cut off from a new primary.
+may_resume() {
+  (($(latest_timeline_among "$1") <= $(own_timeline))) || return 1
+  if [[ ! -e $DATA/superseded ]] && nobody_can_fail_over "$1"; then
+    return 0
+  fi
+  (($2 == 1 && $(standbys_among "$1") >= $(peers_for_majority)))
+}
+
+# The latest timeline of which the stopped server has the history file; the first one has none.
+own_timeline() {
+  local latest
+  latest=$(find "$PGDATA_DIR/pg_wal" -maxdepth 1 -name '????????.history' -printf '%f\n' | sort | tail -n 1)
+  latest=${latest:-00000001}
+  echo $((16#${latest:0:8}))
 }
 
 # All others answer, none is primary, and none has a running repmgrd (it starts only beside a primary): a power cut.
