@@ -57,7 +57,7 @@ def workload(target: Target, run: str, folder: Path, paths: list[PathSpec]) -> S
             str(target.secret_file("chaos-role-id")),
             str(target.secret_file("chaos-secret-id")),
         ),
-        redis=RedisRoute(str(target.secret_file("redis-password")), str(target.secret_file("redis-password"))),
+        redis=RedisRoute(str(target.secret_file("redis-password"))),
         login=login_route(target),
     )
 
@@ -84,6 +84,5 @@ def observer(target: Target, folder: Path, focus: list[str]) -> ObserverSpec:
         processes={i.name: Processes(netns=f"/run/netns/{i.node}") for i in target.instances()},
         ca_file=str(target.ca_file),
         redis_password_file=str(target.secret_file("redis-password")),
-        sentinel_password_file=str(target.secret_file("redis-password")),
         postgresql_password_file=str(target.secret_file("chaos-password")),
     )
