@@ -62,7 +62,7 @@ def _pytest(
     options = [f"--platform={name}", f"--rounds={rounds}", f"--seed={seed}", f"--run-dir={folder}"]
     options += [f"--experiment={experiment}" for experiment in experiments]
     options += [f"--round={only_round}"] if only_round else []
-    quiet = ["-p", "no:cacheprovider", "-n", "0", "--tb=short", "-v"]
+    quiet = ["-p", "no:cacheprovider", "-n", "0", "--tb=no", "-v"]
     code = int(pytest.main([str(ROOT / "suites"), f"--rootdir={ROOT}", *quiet, *options]))
     return {0: 0, 1: 1, 2: 130 if not folder.exists() else 2}.get(code, 2)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from chaosblink.targets import Target
 from chaosblink.targets.local.layout import ROOT
 
-USERS = 4
-"""People at once during chaos: about two logins a second beside the prober's five, well below what two cores carry."""
+USERS = 2
+"""People at once during chaos: about one login every two seconds beside the prober's five, well below what two cores carry."""
 SCRIPT = ROOT / "loadtests" / "locustfile.py"
 
 

@@ -11,7 +11,7 @@ from chaosblink.workloads.spec import LoginRoute, PathSpec, PostgresqlRoute, Red
 # Intervals of measuring rule 2, ms. A fresh PostgreSQL connection costs a server process, hence 50. A Vault write is
 # three fsynced Raft commits: at 10 and 25 ms the three nodes alone took 0.9 of two cores and a write 70 ms (median),
 # so that the clients were the fault (rule 11); at 25 and 50 ms they take 0.7 and a write 16 ms.
-PERSISTENT, FRESH, FRESH_POSTGRESQL, LOGIN, BYSTANDER = 10, 25, 50, 200, 100
+PERSISTENT, FRESH, FRESH_POSTGRESQL, LOGIN, BYSTANDER = 10, 25, 50, 200, 200
 PERSISTENT_VAULT, FRESH_VAULT = 25, 50
 DEADLINE, LOGIN_DEADLINE = 1000, 5000
 
@@ -88,4 +88,5 @@ def observer(target: Target, folder: Path, focus: list[str]) -> ObserverSpec:
         ca_file=str(target.ca_file),
         redis_password_file=str(target.secret_file("redis-password")),
         postgresql_password_file=str(target.secret_file("chaos-password")),
+        others_hz=1.0,
     )
