@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
+from pathlib import Path
 from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
 from chaoslib.types import Activity, Experiment, Hypothesis, Run
 
 from chaosblink.faults import FaultError
-from chaosblink.faults.timeline import mark
+from chaosblink.faults.timeline import GO, mark
 from chaosblink.faults.undo import rollback
 from chaosblink.targets import PlatformError, open_target
+from chaosblink.waiting import Timeout, until
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -25,6 +28,8 @@ __all__ = [
     "before_method_control",
 ]
 
+GO_WITHIN_S = 180.0
+"""Longer than a round waits for its clients' successes (60 s for writers, 90 s for logins)."""
 _method_begun = threading.Event()
 """Set once the method of the experiment under way has begun: a control is a module and has no other memory."""
 
@@ -62,7 +67,13 @@ def after_hypothesis_control(context: Hypothesis, state: dict[str, Any] | None =
 
 
 def before_method_control(**_: Any) -> None:
-    """Remember that the method has begun: from now on, a steady state that is not met is a deviation."""
+    """In a round, wait until its clients are ready; from now on, a steady state that is not met is a deviation."""
+    go = os.environ.get(GO)
+    if go:
+        try:
+            until(Path(go).exists, GO_WITHIN_S, "the round is ready for the fault", every=0.02)
+        except Timeout as timeout:
+            raise InterruptExecution(f"nothing was done: {timeout}") from None
     _method_begun.set()
 
 

@@ -9,7 +9,8 @@ from chaosblink.targets import Target
 from chaosblink.targets.local.layout import ROOT
 
 USERS = 2
-"""People at once during chaos: about one login every two seconds beside the prober's five, well below what two cores carry."""
+"""People at once during chaos: they corroborate the prober (five logins a second), which alone is near the load two
+cores carry beside the whole platform."""
 SCRIPT = ROOT / "loadtests" / "locustfile.py"
 
 

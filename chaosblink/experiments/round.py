@@ -15,6 +15,7 @@ from chaosblink import components
 from chaosblink.experiments import specs
 from chaosblink.experiments.companion import Companion
 from chaosblink.experiments.plan import EXPERIMENTS, PlannedRound
+from chaosblink.faults.timeline import GO
 from chaosblink.history import Event, read_events, write_lines
 from chaosblink.targets import PlatformError, Target
 from chaosblink.waiting import Timeout, until
@@ -38,6 +39,7 @@ class Round:
         self._focus = specs.focus_paths(component, planned.set)
         self._run_id = f"{run.name}-{planned.experiment}-{planned.round}"
         self.folder = run / planned.folder
+        self._go = self.folder / "go"
         self.began = self.bitten = self.recovered = 0
 
     def run(self, ready: Callable[[], None], recovered: Callable[[], None]) -> None:
@@ -52,16 +54,20 @@ class Round:
         log_sizes = {i.name: len(self._target.log(i)) for i in self._target.instances()}
         bounds = self._bounds()
         writers = self._start_writers()
+        toolkit = self._start_toolkit()
         try:
             self._until_succeeded(writers, "before the fault")
             ready()
+            toolkit.check()
             self._mark("baseline", event="reached")
             threading.Event().wait(self._planned.delay_ms / 1000)  # the plan's own delay, not a wait for anything
-            self._experiment()
+            self._go.touch()
+            toolkit.wait(EXPERIMENT_WITHIN)
             self._read_landmarks()
             recovered()
             self._settle(writers)
         finally:
+            toolkit.stop()
             writers.stop()
         self._final_reads()
         self._keep_logs(log_sizes)
@@ -91,9 +97,13 @@ class Round:
             self._mark("mark", text=str(timeout))
             self._progress(f"  {timeout}")
 
-    def _experiment(self) -> None:
-        """Run the experiment's file as anyone would; a deviation is a verdict's matter, a failure to run is not."""
+    def _start_toolkit(self) -> Companion:
+        """Run the experiment's file as anyone would, from the start of the round: its imports take seconds of CPU.
+
+        Its control holds the method back until the go file is there. A deviation is a verdict's matter.
+        """
         environment = {
+            GO: str(self._go),
             "CHAOSBLINK_PLATFORM": self._target.name,
             "CHAOSBLINK_ROUND": str(self.folder),
             "CHAOSBLINK_SEED": str(self._planned.seed),
@@ -103,11 +113,7 @@ class Round:
         chaos += ["--log-file", str(self.folder / "logs" / "chaostoolkit.log")]
         file = str(EXPERIMENTS / f"{self._planned.experiment}.yaml")
         command = [*chaos, "run", "--journal-path", str(self.folder / "journal.json"), file]
-        toolkit = Companion("chaos toolkit", command, self.folder / "logs" / "chaos.log", environment)
-        try:
-            toolkit.wait(EXPERIMENT_WITHIN)
-        finally:
-            toolkit.stop()
+        return Companion("chaos toolkit", command, self.folder / "logs" / "chaos.log", environment)
 
     def _read_landmarks(self) -> None:
         events = read_events(self.folder / "timeline.jsonl")

@@ -10,6 +10,8 @@ from typing import Any
 from chaosblink.history import Event, write_lines
 
 ROUND = "CHAOSBLINK_ROUND"
+GO = "CHAOSBLINK_GO"
+"""Names a file: an experiment run in a round begins its method when that file is there."""
 
 
 def mark(kind: str, data: dict[str, Any], at: int | None = None) -> None:
