@@ -55,7 +55,8 @@ enable_pool_hba = on
 pool_passwd = '$DATA/pool_passwd'
 authentication_timeout = 5s
 num_init_children = $PGPOOL_CHILDREN
-max_pool = 1
+# The suite's user and identity's: with room for one, each new client of the other user would log in anew.
+max_pool = 2
 connection_cache = $PGPOOL_CONNECTION_CACHE
 child_life_time = 0
 # Without it a new client wakes up every child.

@@ -9,7 +9,7 @@ PGPOOL_PCP_PORT=${PGPOOL_PCP_PORT:-9898}
 # One child serves one client at a time.
 PGPOOL_CHILDREN=${PGPOOL_CHILDREN:-24}
 # On: PgPool logs in to all three servers for every client, which would cost three server processes a fresh connection.
-# Each child keeps one, so children x instances stays below PostgreSQL's max_connections.
+# Each child keeps one a user, so children x 2 x instances stays below PostgreSQL's max_connections.
 PGPOOL_CONNECTION_CACHE=${PGPOOL_CONNECTION_CACHE:-on}
 PGPOOL_HEALTH_CHECK_PERIOD=${PGPOOL_HEALTH_CHECK_PERIOD:-1}
 PGPOOL_HEALTH_CHECK_TIMEOUT=${PGPOOL_HEALTH_CHECK_TIMEOUT:-3}

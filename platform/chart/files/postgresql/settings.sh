@@ -5,9 +5,9 @@
 PG_PORT=${PG_PORT:-5432}
 PG_LISTEN=${PG_LISTEN:-$ADDRESS}
 PG_SYNCHRONOUS_COMMIT=${PG_SYNCHRONOUS_COMMIT:-on}
-# Twice what both PgPools' children hold (2 x 24), since PgPool opens new ones before a server has noticed the end of
+# Twice what both PgPools' children hold (2 x 24 x 2), since PgPool opens new ones before a server has noticed the end of
 # the old, and some for the rest. A server that turns PgPool away for lack of slots is taken for dead.
-PG_MAX_CONNECTIONS=${PG_MAX_CONNECTIONS:-120}
+PG_MAX_CONNECTIONS=${PG_MAX_CONNECTIONS:-200}
 PG_SHARED_BUFFERS=${PG_SHARED_BUFFERS:-32MB}
 PG_WAL_SENDER_TIMEOUT=${PG_WAL_SENDER_TIMEOUT:-3s}
 PG_WAL_RECEIVER_TIMEOUT=${PG_WAL_RECEIVER_TIMEOUT:-3s}
