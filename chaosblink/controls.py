@@ -12,7 +12,7 @@ from chaoslib.exceptions import InterruptExecution
 from chaoslib.types import Activity, Experiment, Hypothesis, Run
 
 from chaosblink.faults import FaultError
-from chaosblink.faults.timeline import GO, mark
+from chaosblink.faults.timeline import GO, awaited, mark
 from chaosblink.faults.undo import rollback
 from chaosblink.targets import PlatformError, open_target
 from chaosblink.waiting import Timeout, until
@@ -70,6 +70,7 @@ def before_method_control(**_: Any) -> None:
     """In a round, wait until its clients are ready; from now on, a steady state that is not met is a deviation."""
     go = os.environ.get(GO)
     if go:
+        awaited(Path(go)).touch()
         try:
             until(Path(go).exists, GO_WITHIN_S, "the round is ready for the fault", every=0.02)
         except Timeout as timeout:

@@ -55,6 +55,11 @@ class Companion:
             tail = " ".join(self.log.read_text(errors="replace").split()[-40:])
             raise PlatformError(f"{self.name} ended by itself with {code}: {tail}")
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is over."""
+        return self._process.poll() is not None
+
     def wait(self, within: float) -> int:
         """Exit code once it has ended by itself; subprocess.TimeoutExpired otherwise."""
         code = self._process.wait(timeout=within)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import sys
@@ -15,7 +16,7 @@ from chaosblink import components
 from chaosblink.experiments import specs
 from chaosblink.experiments.companion import Companion
 from chaosblink.experiments.plan import EXPERIMENTS, PlannedRound
-from chaosblink.faults.timeline import GO
+from chaosblink.faults.timeline import GO, awaited
 from chaosblink.history import Event, read_events, write_lines
 from chaosblink.targets import PlatformError, Target
 from chaosblink.waiting import Timeout, until
@@ -25,6 +26,7 @@ Progress = Callable[[str], None]
 
 NEEDED = 100
 """Successes a recording needs on each path in focus before t0 and after recovery (DESIGN, measuring rule 10)."""
+FEW = 10
 SETTLES_WITHIN = 60.0
 """Seconds for the writers to reach their successes on a healthy platform: ten times what they need."""
 EXPERIMENT_WITHIN = 240.0
@@ -53,10 +55,14 @@ class Round:
         wall = datetime.datetime.now(datetime.UTC).isoformat()
         log_sizes = {i.name: len(self._target.log(i)) for i in self._target.instances()}
         bounds = self._bounds()
-        writers = self._start_writers()
-        toolkit = self._start_toolkit()
-        try:
-            self._until_succeeded(writers, "before the fault")
+        with contextlib.ExitStack() as clients:
+            writers = self._start_writers()
+            clients.callback(writers.stop)
+            self._until_succeeded(writers, FEW, "at the start")
+            toolkit = self._start_toolkit()
+            clients.callback(toolkit.stop)
+            self._until_steady(toolkit)
+            self._until_succeeded(writers, NEEDED, "before the fault")
             ready()
             toolkit.check()
             self._mark("baseline", event="reached")
@@ -66,9 +72,6 @@ class Round:
             self._read_landmarks()
             recovered()
             self._settle(writers)
-        finally:
-            toolkit.stop()
-            writers.stop()
         self._final_reads()
         self._keep_logs(log_sizes)
         self._write_round(wall, bounds)
@@ -80,25 +83,34 @@ class Round:
         command = [sys.executable, "-m", "chaosblink.workloads", str(spec_file)]
         return Companion("writers", command, self.folder / "logs" / "writers.log")
 
-    def _until_succeeded(self, writers: Companion, when: str) -> None:
+    def _until_steady(self, toolkit: Companion) -> None:
+        """Wait until the toolkit has found the steady state and awaits its go; PlatformError when it has not."""
+
+        def awaits() -> bool:
+            return toolkit.ended or awaited(self._go).exists()
+
+        until(awaits, SETTLES_WITHIN, "the Chaos Toolkit finds the steady state", every=0.1)
+        toolkit.check()
+
+    def _until_succeeded(self, writers: Companion, needed: int, when: str) -> None:
         paths = [path.path for path in self._focus + specs.bystander_paths(self._focus)]
         focus = [path.path for path in self._focus]
         had = {path: writers.succeeded(path) for path in paths}
 
         def enough() -> bool:
-            return all(writers.succeeded(p) - had[p] >= (NEEDED if p in focus else 10) for p in paths)
+            return all(writers.succeeded(p) - had[p] >= (needed if p in focus else FEW) for p in paths)
 
-        until(enough, SETTLES_WITHIN, f"{NEEDED} successes on every path {when}", every=0.2)
+        until(enough, SETTLES_WITHIN, f"{needed} successes on every path {when}", every=0.2)
 
     def _settle(self, writers: Companion) -> None:
         try:
-            self._until_succeeded(writers, "after recovery")
+            self._until_succeeded(writers, NEEDED, "after recovery")
         except Timeout as timeout:
             self._mark("mark", text=str(timeout))
             self._progress(f"  {timeout}")
 
     def _start_toolkit(self) -> Companion:
-        """Run the experiment's file as anyone would, from the start of the round: its imports take seconds of CPU.
+        """Run the experiment's file as anyone would, before the baseline: its imports take seconds of CPU.
 
         Its control holds the method back until the go file is there. A deviation is a verdict's matter.
         """

@@ -14,6 +14,11 @@ GO = "CHAOSBLINK_GO"
 """Names a file: an experiment run in a round begins its method when that file is there."""
 
 
+def awaited(go: Path) -> Path:
+    """The file with which an experiment says that it found the steady state and waits for `go`."""
+    return go.with_name(f"{go.name}-awaited")
+
+
 def mark(kind: str, data: dict[str, Any], at: int | None = None) -> None:
     """Append one event of `kind` (see chaosblink.history.Event); `at` is `time.monotonic_ns()`, now by default."""
     folder = os.environ.get(ROUND)
