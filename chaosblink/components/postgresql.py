@@ -127,6 +127,9 @@ def _streaming(asked: psycopg.Connection[Any], primary: str, standbys: set[str])
 PROMOTION_MS = 1000.0
 """pg_promote until it accepts writes: end-of-recovery record and timeline switch; 0.3 s measured on a busy machine."""
 
+FOLLOW_MS = 500.0
+"""PGPOOL_FOLLOW_INTERVAL (platform/chart/files/pgpool/settings.sh): how often the follower looks for the primary."""
+
 
 def bound(target: Target) -> Bound:
     """repmgrd notices, retries, elects twice and promotes; a standby reattaches, since commits wait for one; PgPool
@@ -140,12 +143,11 @@ def bound(target: Target) -> Bound:
     pgpool = max(_pgpool_ms(target, instance) for instance in target.instances("pgpool"))
     monitor, attempts = live["monitor_interval_secs"] * 1000, live["reconnect_attempts"]
     elections = 2 * monitor + live["election_rerun_interval"] * 1000
-    promoted = live["promote_check_interval"] * 1000 + PROMOTION_MS
     reattached = monitor + live["wal_retrieve_retry_interval"]
     return Bound(
-        monitor + attempts * live["reconnect_interval"] * 1000 + elections + promoted + reattached + pgpool,
+        monitor + attempts * live["reconnect_interval"] * 1000 + elections + PROMOTION_MS + reattached + pgpool,
         "monitor interval + attempts x reconnect interval + (2 x monitor interval + election rerun interval) "
-        "+ promote check interval + promotion + (monitor interval + wal_retrieve_retry_interval) + PgPool check period",
+        "+ promotion + (monitor interval + wal_retrieve_retry_interval) + (follower's poll + PgPool's primary search)",
         {**live, "promotion_ms": PROMOTION_MS, "pgpool_ms": pgpool},
     )
 
@@ -155,7 +157,6 @@ REPMGR = (
     "reconnect_attempts",
     "reconnect_interval",
     "election_rerun_interval",
-    "promote_check_interval",
 )
 
 
@@ -178,13 +179,10 @@ def _settings(target: Target, instance: Instance) -> dict[str, float]:
 
 
 def _pgpool_ms(target: Target, instance: Instance) -> float:
-    periods = []
+    """Follower's poll plus the search that follows its word to PgPool, which hears no client meanwhile."""
     try:
         with Postgresql(target).client(instance) as asked:
-            for name in ("sr_check_period", "health_check_period"):
-                # one row `1s` for a plain setting; name, number and description for each backend's
-                for row in asked.execute(f"PGPOOL SHOW {name}").fetchall():
-                    periods.append(float(row[min(1, len(row) - 1)].rstrip("s")) * 1000)
+            row = asked.execute("PGPOOL SHOW search_primary_node_timeout").fetchone()
+            return FOLLOW_MS + float(row[0].rstrip("s")) * 1000 if row else 0.0
     except (psycopg.Error, ValueError) as error:
         raise PlatformError(f"{instance.name} did not tell its settings: {' '.join(str(error).split())}") from None
-    return max(periods)

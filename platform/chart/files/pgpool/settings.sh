@@ -18,8 +18,8 @@ PGPOOL_SR_CHECK_PERIOD=${PGPOOL_SR_CHECK_PERIOD:-1}
 PGPOOL_SEARCH_PRIMARY_TIMEOUT=${PGPOOL_SEARCH_PRIMARY_TIMEOUT:-2}
 PGPOOL_FOLLOW_INTERVAL=${PGPOOL_FOLLOW_INTERVAL:-0.5}
 # PgPool drops every session when a backend of a lower number comes back, so standbys are taken back this many seconds
-# after a new primary was named: later than the writes' return, which it would interrupt.
-PGPOOL_ATTACH_DELAY=${PGPOOL_ATTACH_DELAY:-5}
+# after a new primary was named: long after the writes' return, which it would interrupt.
+PGPOOL_ATTACH_DELAY=${PGPOOL_ATTACH_DELAY:-15}
 # Seconds after a primary is found that PgPool's start waits for the other backends, which it would take for down.
 PGPOOL_START_GRACE=${PGPOOL_START_GRACE:-6}
 ALLOWED_NETWORK=${ALLOWED_NETWORK:-samenet}
