@@ -37,7 +37,7 @@ pass_line() {
 write_pool_hba() {
   local network=$ALLOWED_NETWORK
   [[ $network != samenet ]] || network=0.0.0.0/0
-  echo "host all all $network scram-sha-256" >"$DATA/pool_hba.conf"
+  echo "host all all $network $PG_AUTHENTICATION" >"$DATA/pool_hba.conf"
 }
 
 write_server_conf() {

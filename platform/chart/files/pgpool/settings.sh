@@ -11,6 +11,8 @@ PGPOOL_CHILDREN=${PGPOOL_CHILDREN:-24}
 # On: PgPool logs in to all three servers for every client, which would cost three server processes a fresh connection.
 # Each child keeps one a user, so children x 2 x instances stays below PostgreSQL's max_connections.
 PGPOOL_CONNECTION_CACHE=${PGPOOL_CONNECTION_CACHE:-on}
+# As PostgreSQL's (see its settings.sh).
+PG_AUTHENTICATION=${PG_AUTHENTICATION:-scram-sha-256}
 PGPOOL_HEALTH_CHECK_PERIOD=${PGPOOL_HEALTH_CHECK_PERIOD:-1}
 PGPOOL_HEALTH_CHECK_TIMEOUT=${PGPOOL_HEALTH_CHECK_TIMEOUT:-3}
 PGPOOL_HEALTH_CHECK_RETRIES=${PGPOOL_HEALTH_CHECK_RETRIES:-2}

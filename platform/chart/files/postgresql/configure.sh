@@ -63,7 +63,7 @@ unix_socket_directories = ''
 max_connections = $PG_MAX_CONNECTIONS
 shared_buffers = '$PG_SHARED_BUFFERS'
 shared_preload_libraries = 'repmgr'
-password_encryption = 'scram-sha-256'
+password_encryption = '$PG_AUTHENTICATION'
 authentication_timeout = 5s
 wal_level = replica
 wal_log_hints = on
@@ -91,11 +91,11 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 CONF
   cat >"$PGDATA_DIR/pg_hba.conf" <<CONF
-host all         all    127.0.0.1/32     scram-sha-256
-host all         all    samehost         scram-sha-256
-host all         all    $ALLOWED_NETWORK scram-sha-256
-host replication repmgr samehost         scram-sha-256
-host replication repmgr $ALLOWED_NETWORK scram-sha-256
+host all         all    127.0.0.1/32     $PG_AUTHENTICATION
+host all         all    samehost         $PG_AUTHENTICATION
+host all         all    $ALLOWED_NETWORK $PG_AUTHENTICATION
+host replication repmgr samehost         $PG_AUTHENTICATION
+host replication repmgr $ALLOWED_NETWORK $PG_AUTHENTICATION
 CONF
 }
 
