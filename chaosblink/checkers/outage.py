@@ -128,15 +128,22 @@ def _series(after: list[Operation]) -> list[tuple[int, int]]:
 
 
 def _downtimes(after: list[Operation]) -> list[int]:
-    """Length (ns) of every series of failures: from its first start to the first success of the series behind it."""
-    series = [(up, list(group)) for up, group in groupby(after, key=lambda op: op.outcome == "ok")]
-    lengths = []
-    for position, (up, group) in enumerate(series):
-        if not up:
-            behind = series[position + 1][1] if position + 1 < len(series) else None
-            back = min(op.end for op in behind) if behind else max(op.end for op in group)
-            lengths.append(max(back - group[0].start, 0))
-    return lengths
+    """Length (ns) of every time the path was away: from the first failure's start to the first success behind it.
+
+    Operations that waited in line end late, so that times can overlap; what overlaps is one time and counts once.
+    """
+    series = [list(group) for _, group in groupby(after, key=lambda op: op.outcome == "ok")]
+    away: list[tuple[int, int]] = []
+    for position, group in enumerate(series):
+        if group[0].outcome == "ok":
+            continue
+        behind = series[position + 1] if position + 1 < len(series) else None
+        back = min(op.end for op in behind) if behind else max(op.end for op in group)
+        if away and group[0].start <= away[-1][1]:
+            away[-1] = (away[-1][0], max(away[-1][1], back))
+        else:
+            away.append((group[0].start, max(back, group[0].start)))
+    return [end - start for start, end in away]
 
 
 def _longest_gap(after: list[Operation], t0: int) -> int:

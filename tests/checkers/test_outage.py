@@ -55,6 +55,16 @@ def test_a_late_single_failure_does_not_lengthen_the_outage_but_is_counted() -> 
     assert (found.ms, found.failed, found.interruptions) == (1002.0, 101, 2)
 
 
+def test_times_away_that_overlap_count_once() -> None:
+    def waited(start_ms: int, outcome: Outcome) -> Operation:
+        start = T0 + start_ms * MS
+        return Operation(PATH, "write", f"w{start_ms}", start, start, T0 + 1000 * MS, outcome)
+
+    in_line = [waited(100, "fail"), waited(200, "ok"), waited(300, "fail"), waited(400, "ok")]
+    later = [replace(op, start=op.start + SECOND, end=op.end + SECOND) for op in history([("ok", 5)])]
+    assert outage([*in_line, *later], T0).downtime_ms == pytest.approx(900, abs=1)
+
+
 def test_an_operation_in_flight_at_t0_is_not_part_of_the_outage() -> None:
     open_at_t0 = Operation(PATH, "write", "early", T0 - MS, T0 - MS, T0 + 900 * MS, "unknown")
     assert outage([open_at_t0, *history([("ok", 5)])], T0).ms == 0.0
