@@ -48,6 +48,11 @@ class Companion:
         self.check()
         return self.status.get(path, {}).get("ok", 0)
 
+    def failed(self, path: str) -> int:
+        """Operations of a path that were not ok so far, unknown ones included."""
+        counts = self.status.get(path, {})
+        return counts.get("fail", 0) + counts.get("unknown", 0)
+
     def check(self) -> None:
         """PlatformError when the process has ended although nobody asked it to."""
         code = self._process.poll()

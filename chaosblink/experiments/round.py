@@ -21,6 +21,7 @@ from chaosblink.history import Event, read_events, write_lines
 from chaosblink.targets import PlatformError, Target
 from chaosblink.waiting import Timeout, until
 from chaosblink.workloads.final_reads import read_all
+from chaosblink.workloads.spec import PathSpec
 
 Progress = Callable[[str], None]
 
@@ -29,8 +30,32 @@ NEEDED = 100
 FEW = 10
 SETTLES_WITHIN = 60.0
 """Seconds for the writers to reach their successes on a healthy platform: ten times what they need."""
+CALM_S = 4.0
 EXPERIMENT_WITHIN = 240.0
 """Seconds for one run of an experiment's file, its waits for redundancy included."""
+
+
+class Calm:
+    """True once every path in focus has had 100 successes and 4 s since its last failure.
+
+    An outage ends where a path then stays up for 3 s and 50 successes (rule 5), so a round must not end before.
+    """
+
+    def __init__(self, writers: Companion, paths: list[PathSpec]) -> None:
+        self._writers, self._paths = writers, [path.path for path in paths]
+        self._failed: dict[str, int] = {}
+        self._since: dict[str, tuple[float, int]] = {}
+
+    def __call__(self) -> bool:
+        calm = [self._calm(path) for path in self._paths]  # every path is looked at each time
+        return all(calm)
+
+    def _calm(self, path: str) -> bool:
+        now, succeeded, failed = time.monotonic(), self._writers.succeeded(path), self._writers.failed(path)
+        if self._failed.get(path) != failed:
+            self._failed[path], self._since[path] = failed, (now, succeeded)
+        began, had = self._since[path]
+        return now - began >= CALM_S and succeeded - had >= NEEDED
 
 
 class Round:
@@ -104,7 +129,7 @@ class Round:
 
     def _settle(self, writers: Companion) -> None:
         try:
-            self._until_succeeded(writers, NEEDED, "after recovery")
+            until(Calm(writers, self._focus), SETTLES_WITHIN, f"{NEEDED} successes on end after recovery", every=0.2)
         except Timeout as timeout:
             self._mark("mark", text=str(timeout))
             self._progress(f"  {timeout}")

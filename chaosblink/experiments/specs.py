@@ -14,7 +14,7 @@ from chaosblink.workloads.spec import LoginRoute, PathSpec, PostgresqlRoute, Red
 PERSISTENT = {"redis": 10, "postgresql": 20, "vault": 25}
 FRESH = {"redis": 25, "postgresql": 100, "vault": 50}
 LOGIN, BYSTANDER = 200, 200
-DEADLINE, LOGIN_DEADLINE = 1000, 5000
+DEADLINE, LOGIN_DEADLINE = 2000, 5000
 
 
 def focus_paths(component: str, redis_set: int) -> list[PathSpec]:

@@ -43,12 +43,18 @@ async def _read_nodes(spec: Spec) -> list[FinalRead]:
 async def _read(spec: Spec, node: Instance, token: str, role: str, expected: set[str]) -> FinalRead:
     assert spec.vault is not None
     deadline = time.monotonic() + spec.final_read_deadline_s
+    async with session(node.address, unnamed_trust(spec.vault.ca_file), limit=1) as client:
+        while True:
+            read = await _attempt(client, spec, node, token, role)
+            if (read.complete and expected <= set(read.ids)) or time.monotonic() > deadline:
+                return read
+            await asyncio.sleep(0.2)
+
+
+async def _attempt(client: aiohttp.ClientSession, spec: Spec, node: Instance, token: str, role: str) -> FinalRead:
+    """One look; a standby that has not caught up with its leader's mounts yet answers 307 and is asked again."""
     try:
-        async with session(node.address, unnamed_trust(spec.vault.ca_file), limit=1) as client:
-            ids = await _list(client, node, token, spec.run)
-            while not expected <= set(ids) and time.monotonic() < deadline:
-                await asyncio.sleep(0.2)
-                ids = await _list(client, node, token, spec.run)
+        ids = await _list(client, node, token, spec.run)
     except (aiohttp.ClientError, Answered, OSError, ValueError) as error:
         return _failed(node, role, f"{type(error).__name__}: {error}")
     return FinalRead("vault", node.name, role, time.monotonic_ns(), ids)

@@ -146,4 +146,4 @@ fi
   redis
 } >"$DATA/backends.cfg"
 echo "start.sh: $INSTANCE on $ADDRESS, active checks ${EDGE_HEALTH_CHECKS:-true}"
-exec "${HAPROXY:-haproxy}" -q -db -f "$FILES/haproxy.cfg" -f "$DATA/backends.cfg"
+exec "${HAPROXY:-haproxy}" -db -f "$FILES/haproxy.cfg" -f "$DATA/backends.cfg"
