@@ -21,6 +21,8 @@ from chaosblink.targets import Target
 from chaosblink.waiting import until
 
 Progress = Callable[[str], None]
+LOGINS = NEEDED + 10
+"""Logins between two faults: those open at either end count for neither of the rounds."""
 
 
 class Campaign:
@@ -55,7 +57,7 @@ class Campaign:
             self._progress(f"{this.experiment}: round {number} of {len(planned)}")
             current = Round(self._target, self._run, this, self._component, self._progress)
             current.run(ready=self._until_ready, recovered=self._count_logins_from_here)
-            spans[current.folder] = Span(recovered, current.bitten)
+            spans[current.folder] = Span(recovered, current.injecting)
             recovered = current.recovered
         self._until_ready()
         ended = time.monotonic_ns()
@@ -66,11 +68,11 @@ class Campaign:
         """Wait for the logins a recording needs; PlatformError when a client has died, whose part would be missing."""
 
         def enough() -> bool:
-            return self._logins.succeeded("login") - self._logins_had >= NEEDED
+            return self._logins.succeeded("login") - self._logins_had >= LOGINS
 
         for companion in self._companions:
             companion.check()
-        until(enough, within=90, what=f"{NEEDED} successful logins between two faults", every=0.2)
+        until(enough, within=90, what=f"{LOGINS} successful logins between two faults", every=0.2)
 
     def _count_logins_from_here(self) -> None:
         self._logins_had = self._logins.succeeded("login")

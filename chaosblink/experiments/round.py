@@ -67,7 +67,7 @@ class Round:
         self._run_id = f"{run.name}-{planned.experiment}-{planned.round}"
         self.folder = run / planned.folder
         self._go = self.folder / "go"
-        self.began = self.bitten = self.recovered = 0
+        self.began = self.injecting = self.bitten = self.recovered = 0
 
     def run(self, ready: Callable[[], None], recovered: Callable[[], None]) -> None:
         """Run the round; `ready` returns when the streams beside it allow the fault, `recovered` is told of recovery.
@@ -154,11 +154,11 @@ class Round:
 
     def _read_landmarks(self) -> None:
         events = read_events(self.folder / "timeline.jsonl")
-        bitten = [e.at for e in events if e.kind == "fault" and e.data.get("event") == "bitten"]
-        if not bitten:
+        at = {e.data["event"]: e.at for e in reversed(events) if e.kind == "fault"}  # the first of each
+        if "bitten" not in at:
             tail = " ".join((self.folder / "logs" / "chaos.log").read_text(errors="replace").split()[-60:])
             raise PlatformError(f"{self._planned.experiment}: no fault was injected; the Chaos Toolkit said: {tail}")
-        self.bitten, self.recovered = bitten[0], time.monotonic_ns()
+        self.injecting, self.bitten, self.recovered = at["injecting"], at["bitten"], time.monotonic_ns()
 
     def _final_reads(self) -> None:
         self._progress("  reading every store on every server")

@@ -11,10 +11,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Landmarks of a round, monotonic ns: the recovery before it (or the start of the clients), and its own fault."""
+    """Landmarks of a round, monotonic ns: the recovery before it (or the start of the clients), and the moment
+    its own fault was asked for, from which on its effect may show.
+    """
 
     recovered_before: int
-    bitten: int
+    injecting: int
 
 
 SOURCES = {"history.jsonl": ("due", "end"), "timeline.jsonl": ("at", "at"), "logins.jsonl": ("start", "end")}
@@ -26,7 +28,7 @@ def share_out(streams: Path, spans: dict[Path, Span], ended: int) -> None:
 
     The calm between two faults belongs to both rounds: it shows that one recovered and that the other began healthy.
     """
-    nexts = [*(span.bitten for span in list(spans.values())[1:]), ended]
+    nexts = [*(span.injecting for span in list(spans.values())[1:]), ended]
     for (folder, span), until in zip(spans.items(), nexts, strict=True):
         for name, (begins, ends) in SOURCES.items():
             lines = _lines(streams / name)
