@@ -13,8 +13,9 @@ help: ## Show what can be made
 chaos: packages $(TOX) ## Platform up, leaders killed under login load, report, platform down
 	$(TOX) run -q -e chaos -- --rounds $(ROUNDS)
 
-test: packages $(TOX) ## Lint, types and the project's tests
+test: packages $(TOX) ## Lint, types, unit tests, then one round of the three leaders on a real platform
 	$(TOX) run -q -e lint,tests
+	$(TOX) run -q -e chaos -- --rounds 1 --experiment vault-leader-kill --experiment postgresql-primary-kill --experiment redis-master-kill
 
 load: packages $(TOX) ## Login load with Locust's web UI on a platform that is up
 	$(TOX) run -q -e load
