@@ -190,6 +190,12 @@ def _undisturbed(experiment: RunExperiment, recorded: Round) -> tuple[Round, str
     return recorded, f"{reasons[0]}{tried}"
 
 
+def still_disturbed(experiment: RunExperiment) -> list[int]:
+    """Numbers of the planned rounds whose timing does not count, and of which no repeat was quiet either."""
+    planned = [recorded for recorded in experiment.rounds if recorded.repeats is None]
+    return [recorded.number for recorded in planned if _undisturbed(experiment, recorded)[1]]
+
+
 def _word(judged: Sequence[_Judged]) -> Literal["pass", "fail", "unknown"]:
     words = {each.finding.verdict for each in judged}
     if "fail" in words:

@@ -31,7 +31,8 @@ class Campaign:
     def __init__(self, target: Target, run: Path, experiment: str, progress: Progress) -> None:
         self._target, self._run, self._progress = target, run, progress
         self._component = load(experiment)["tags"][0]
-        self._streams = run / experiment / "streams"
+        earlier = len(list((run / experiment).glob("streams-*")))
+        self._streams = run / experiment / f"streams-{earlier + 1}"
         self._companions: list[Companion] = []
         self._logins_had = 0
 
@@ -50,19 +51,21 @@ class Campaign:
             self._companions.pop().stop()
 
     def run(self, planned: list[PlannedRound]) -> None:
-        """Run the rounds one after another; afterwards their folders are complete and can be judged."""
+        """Run the rounds one after another; afterwards the folders of all that ended are complete and can be judged."""
         spans: dict[Path, Span] = {}
         recovered = time.monotonic_ns()
-        for number, this in enumerate(planned, 1):
-            self._progress(f"{this.experiment}: round {number} of {len(planned)}")
-            current = Round(self._target, self._run, this, self._component, self._progress)
-            current.run(ready=self._until_ready, recovered=self._count_logins_from_here)
-            spans[current.folder] = Span(recovered, current.injecting)
-            recovered = current.recovered
-        self._until_ready()
-        ended = time.monotonic_ns()
-        self.__exit__()
-        share_out(self._streams, spans, ended)
+        try:
+            for number, this in enumerate(planned, 1):
+                self._progress(f"{this.experiment}: round {number} of {len(planned)}")
+                current = Round(self._target, self._run, this, self._component, self._progress)
+                current.run(ready=self._until_ready, recovered=self._count_logins_from_here)
+                spans[current.folder] = Span(recovered, current.injecting)
+                recovered = current.recovered
+            self._until_ready()
+        finally:
+            ended = time.monotonic_ns()
+            self.__exit__()
+            share_out(self._streams, spans, ended)
 
     def _until_ready(self) -> None:
         """Wait for the logins a recording needs; PlatformError when a client has died, whose part would be missing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -30,6 +30,8 @@ class PlannedRound:
     delay_ms: int
     command: str
     """Repeats exactly this round."""
+    repeats: int | None = None
+    """Number of the disturbed round whose timing this one measures again, None for a round of the plan."""
 
 
 def known() -> dict[str, Path]:
@@ -69,6 +71,11 @@ def _planned(experiment: str, number: int, seed: int) -> PlannedRound:
         delay_ms=chance.randrange(LONGEST_DELAY_MS),
         command=f"chaosblink run --experiment {experiment} --seed {seed} --round {number}",
     )
+
+
+def repeat(planned: PlannedRound, number: int) -> PlannedRound:
+    """The same round once more, as round `number`: same victims, same delay, a folder of its own."""
+    return replace(planned, round=number, folder=f"{planned.experiment}/round-{number:02d}", repeats=planned.round)
 
 
 def write(plan: list[PlannedRound], seed: int, run: Path) -> None:

@@ -190,6 +190,7 @@ class Round:
             },
             "bounds": bounds,
             "command": self._planned.command,
+            "repeats": self._planned.repeats,
             "wall": wall,
             "monotonic_ns": self.began,
             **self._outcome(),

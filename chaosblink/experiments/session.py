@@ -14,8 +14,9 @@ import pytest
 from chaosblink import components, promises, verdicts
 from chaosblink.experiments import plan, run_folder
 from chaosblink.experiments.campaign import Campaign
+from chaosblink.experiments.plan import PlannedRound
 from chaosblink.faults.undo import rollback
-from chaosblink.run_rounds import read_run
+from chaosblink.run_rounds import Run, RunExperiment, read_run
 from chaosblink.targets import PlatformError, Target
 from chaosblink.waiting import Timeout
 
@@ -68,18 +69,34 @@ class Session:
         chosen = [p.experiment for p in self.plan]
         return {"seed": self._seed, "rounds": self._options.rounds, "experiments": list(dict.fromkeys(chosen))}
 
+    def _run(self, experiment: str, planned: list[PlannedRound]) -> None:
+        """Run the plan, then at most twice those rounds again in which the machine was too busy to time anything."""
+        done = list(planned)
+        again = planned
+        for _ in range(1 + verdicts.TIMING_REPEATS):
+            with Campaign(self.target, self.run, experiment, self._progress) as campaign:
+                campaign.run(again)
+            disturbed = verdicts.still_disturbed(self._recorded(experiment)[1])
+            again = [
+                plan.repeat(p, len(done) + n) for n, p in enumerate((p for p in planned if p.round in disturbed), 1)
+            ]
+            if not again:
+                return
+            self._progress(f"{experiment}: disturbed, timing is measured again: {len(again)} rounds")
+            done += again
+
+    def _recorded(self, experiment: str) -> tuple[Run, RunExperiment]:
+        recorded = read_run(self.run, only=experiment)
+        return recorded, recorded.experiments[0]
+
     def _judge(self, experiment: str) -> list[verdicts.Verdict]:
-        recorded = read_run(self.run)
-        found = next(each for each in recorded.experiments if each.name == experiment)
-        return verdicts.judge_experiment(recorded, found, promises.load())
+        return verdicts.judge_experiment(*self._recorded(experiment), promises.load())
 
     def recording(self, experiment: str) -> Recording:
         """Run the experiment's rounds (once a session) and judge them."""
         if experiment not in self._judged:
-            planned = [p for p in self.plan if p.experiment == experiment]
             try:
-                with Campaign(self.target, self.run, experiment, self._progress) as campaign:
-                    campaign.run(planned)
+                self._run(experiment, [p for p in self.plan if p.experiment == experiment])
             except (Timeout, PlatformError) as error:
                 # rounds that are missing are judged unknown, which counts as failed
                 self._progress(f"{experiment} ended early: {error}")
