@@ -25,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--seed", type=int, default=None, help="decides everything random; drawn and printed when not given"
     )
+    group.addoption("--weakened", action="store_true", help="inject although the steady state does not hold")
     group.addoption("--run-dir", type=Path, default=None, help="folder of the run (default: a new one in reports/runs)")
 
 
@@ -47,7 +48,12 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     """The run: holds the platform's lock, its plan and its folder. Exit code 2 when the platform cannot be used."""
     option = request.config.getoption
     options = Options(
-        tuple(option("--experiment")), option("--rounds"), option("--round"), option("--seed"), option("--run-dir")
+        tuple(option("--experiment")),
+        option("--rounds"),
+        option("--round"),
+        option("--seed"),
+        option("--run-dir"),
+        option("--weakened"),
     )
     try:
         with Session(open_target(option("--platform")), options, _progress(request.config)) as opened:

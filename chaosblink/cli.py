@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from chaosblink import __version__
-from chaosblink.targets import PlatformError, open_target
+from chaosblink.targets import Instance, PlatformError, Target, open_target
 from chaosblink.targets.local.target import DEFAULT_NAME
 
 BAD_INPUT = 2
@@ -119,10 +119,34 @@ def down(name: str) -> None:
 def logs(name: str, instance: str, lines: int) -> None:
     """Print an instance's last log lines."""
     target = open_target(name)
-    found = {i.name: i for i in target.instances()}
-    if instance not in found:
-        raise PlatformError(f"no instance {instance!r}; there are {', '.join(found)}")
-    click.echo("\n".join(target.log(found[instance]).splitlines()[-lines:]))
+    click.echo("\n".join(target.log(_instance(target, instance)).splitlines()[-lines:]))
+
+
+@main.command()
+@name_option
+@click.argument("instance")
+@clear_errors
+def stop(name: str, instance: str) -> None:
+    """Shut one instance down and keep it down until `start`."""
+    target = open_target(name)
+    target.stop(_instance(target, instance))
+
+
+@main.command()
+@name_option
+@click.argument("instance")
+@clear_errors
+def start(name: str, instance: str) -> None:
+    """Let one instance run again."""
+    target = open_target(name)
+    target.start(_instance(target, instance))
+
+
+def _instance(target: Target, name: str) -> Instance:
+    found = {each.name: each for each in target.instances()}
+    if name not in found:
+        raise PlatformError(f"no instance {name!r}; there are {', '.join(found)}")
+    return found[name]
 
 
 @main.command()
@@ -152,6 +176,7 @@ def report(run: Path) -> None:
 @click.option("--rounds", default=None, type=click.IntRange(1), help="Rounds of each experiment [default: 3].")
 @click.option("--round", "only_round", default=None, type=click.IntRange(1), help="Repeat just this round of the plan.")
 @click.option("--seed", default=None, type=int, help="Decides everything random; a new one is drawn and printed.")
+@click.option("--weakened", is_flag=True, help="Inject although the steady state does not hold, to see it turn red.")
 @click.option("--keep", is_flag=True, help="Leave the platform up afterwards.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the chart.")
 @clear_errors

@@ -29,6 +29,7 @@ def run_suites(
     only_round: int | None,
     seed: int | None,
     keep: bool,
+    weakened: bool,
     overrides: tuple[str, ...],
     progress: Progress,
 ) -> int:
@@ -44,7 +45,7 @@ def run_suites(
     try:
         folder = run_folder.RUNS / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-local"
         chosen_seed = random.randrange(10**6) if seed is None else seed
-        code = _pytest(name, experiments, rounds or DEFAULT_ROUNDS, only_round, chosen_seed, folder)
+        code = _pytest(_options(name, experiments, rounds, only_round, chosen_seed, weakened), folder)
         if not folder.exists():
             return code
         _conclude(folder)
@@ -56,14 +57,18 @@ def run_suites(
             progress(f"platform {name} removed")
 
 
-def _pytest(
-    name: str, experiments: tuple[str, ...], rounds: int, only_round: int | None, seed: int, folder: Path
-) -> int:
-    options = [f"--platform={name}", f"--rounds={rounds}", f"--seed={seed}", f"--run-dir={folder}"]
+def _options(
+    name: str, experiments: tuple[str, ...], rounds: int | None, only_round: int | None, seed: int, weakened: bool
+) -> list[str]:
+    options = [f"--platform={name}", f"--rounds={rounds or DEFAULT_ROUNDS}", f"--seed={seed}"]
     options += [f"--experiment={experiment}" for experiment in experiments]
     options += [f"--round={only_round}"] if only_round else []
+    return options + (["--weakened"] if weakened else [])
+
+
+def _pytest(options: list[str], folder: Path) -> int:
     quiet = ["-p", "no:cacheprovider", "-n", "0", "--tb=no", "-v"]
-    code = int(pytest.main([str(ROOT / "suites"), f"--rootdir={ROOT}", *quiet, *options]))
+    code = int(pytest.main([str(ROOT / "suites"), f"--rootdir={ROOT}", *quiet, *options, f"--run-dir={folder}"]))
     return {0: 0, 1: 1, 2: 130 if not folder.exists() else 2}.get(code, 2)
 
 

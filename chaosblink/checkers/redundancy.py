@@ -18,6 +18,8 @@ def check(recorded: Round, bound: float) -> Finding:
     measured = recorded.settings.get("redundant_ms")
     answers = _answers(recorded)
     last = answers[-1].data if answers else {}
+    if measured is None and last.get("redundant") is False and _watched_ms(recorded) > bound:
+        return Finding("fail", None, f"no full redundancy within {bound:g} ms{_because(last)}")
     if measured is None:
         return unknown(f"full redundancy was not seen again{_because(last)}")
     if last.get("redundant") is False:
@@ -26,6 +28,11 @@ def check(recorded: Round, bound: float) -> Finding:
     if measured > bound:
         return Finding("fail", measured, f"full redundancy took {measured:g} ms, above {bound:g} ms")
     return Finding("pass", measured, f"full redundancy after {measured:g} ms")
+
+
+def _watched_ms(recorded: Round) -> float:
+    """How long after t0 (ms) the timeline goes on."""
+    return milliseconds(recorded.events[-1].at - (recorded.t0 or 0))
 
 
 def _answers(recorded: Round) -> list[Event]:

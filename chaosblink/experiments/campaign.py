@@ -26,10 +26,14 @@ LOGINS = NEEDED + 10
 
 
 class Campaign:
-    """The rounds of one experiment; use as a context manager, so that every client ends whatever happens."""
+    """The rounds of one experiment; use as a context manager, so that every client ends whatever happens.
 
-    def __init__(self, target: Target, run: Path, experiment: str, progress: Progress) -> None:
+    `weakened`: the platform is not in its steady state, on purpose, and the fault is injected all the same.
+    """
+
+    def __init__(self, target: Target, run: Path, experiment: str, progress: Progress, weakened: bool = False) -> None:
         self._target, self._run, self._progress = target, run, progress
+        self._weakened = weakened
         self._component = load(experiment)["tags"][0]
         earlier = len(list((run / experiment).glob("streams-*")))
         self._streams = run / experiment / f"streams-{earlier + 1}"
@@ -57,7 +61,7 @@ class Campaign:
         try:
             for number, this in enumerate(planned, 1):
                 self._progress(f"{this.experiment}: round {number} of {len(planned)}")
-                current = Round(self._target, self._run, this, self._component, self._progress)
+                current = Round(self._target, self._run, this, self._component, self._progress, self._weakened)
                 current.run(ready=self._until_ready, recovered=self._count_logins_from_here)
                 spans[current.folder] = Span(recovered, current.injecting)
                 recovered = current.recovered

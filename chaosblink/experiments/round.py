@@ -61,8 +61,11 @@ class Calm:
 class Round:
     """One planned round, run once; its landmarks are attributes afterwards (monotonic ns)."""
 
-    def __init__(self, target: Target, run: Path, planned: PlannedRound, component: str, progress: Progress) -> None:
+    def __init__(
+        self, target: Target, run: Path, planned: PlannedRound, component: str, progress: Progress, weakened: bool
+    ) -> None:
         self._target, self._planned, self._component, self._progress = target, planned, component, progress
+        self._weakened = weakened
         self._focus = specs.focus_paths(component, planned.set)
         self._run_id = f"{run.name}-{planned.experiment}-{planned.round}"
         self.folder = run / planned.folder
@@ -149,7 +152,10 @@ class Round:
         chaos = [str(Path(sys.executable).parent / "chaos"), "--no-version-check"]
         chaos += ["--log-file", str(self.folder / "logs" / "chaostoolkit.log")]
         file = str(EXPERIMENTS / f"{self._planned.experiment}.yaml")
-        command = [*chaos, "run", "--journal-path", str(self.folder / "journal.json"), file]
+        command = [*chaos, "run", "--journal-path", str(self.folder / "journal.json")]
+        if self._weakened:
+            command += ["--hypothesis-strategy", "after-method-only"]
+        command.append(file)
         return Companion("chaos toolkit", command, self.folder / "logs" / "chaos.log", environment)
 
     def _read_landmarks(self) -> None:

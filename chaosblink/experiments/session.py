@@ -32,6 +32,7 @@ class Options:
     only_round: int | None = None
     seed: int | None = None
     folder: Path | None = None
+    weakened: bool = False
 
 
 class Session:
@@ -67,14 +68,19 @@ class Session:
 
     def _described(self) -> dict[str, Any]:
         chosen = [p.experiment for p in self.plan]
-        return {"seed": self._seed, "rounds": self._options.rounds, "experiments": list(dict.fromkeys(chosen))}
+        return {
+            "seed": self._seed,
+            "rounds": self._options.rounds,
+            "weakened": self._options.weakened,
+            "experiments": list(dict.fromkeys(chosen)),
+        }
 
     def _run(self, experiment: str, planned: list[PlannedRound]) -> None:
         """Run the plan, then at most twice those rounds again in which the machine was too busy to time anything."""
         done = list(planned)
         again = planned
         for _ in range(1 + verdicts.TIMING_REPEATS):
-            with Campaign(self.target, self.run, experiment, self._progress) as campaign:
+            with Campaign(self.target, self.run, experiment, self._progress, self._options.weakened) as campaign:
                 campaign.run(again)
             disturbed = verdicts.still_disturbed(self._recorded(experiment)[1])
             again = [

@@ -27,6 +27,8 @@ backend identity
   option httpchk GET /debug/ready
   http-check expect status 200
 CFG
+  # Without checks the edge does not look after its servers at all: no second server for a refused connection either.
+  [ -n "$CHECK" ] || printf '  retries 0\n  no option redispatch\n'
   servers "$IDENTITY" "${IDENTITY_PORT:-8080}" "$CHECK"
 }
 
