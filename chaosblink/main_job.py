@@ -68,8 +68,20 @@ def _options(
 
 def _pytest(options: list[str], folder: Path) -> int:
     quiet = ["-p", "no:cacheprovider", "-n", "0", "--tb=no", "-v"]
-    code = int(pytest.main([str(ROOT / "suites"), f"--rootdir={ROOT}", *quiet, *options, f"--run-dir={folder}"]))
-    return {0: 0, 1: 1, 2: 130 if not folder.exists() else 2}.get(code, 2)
+    arguments = [str(ROOT / "suites"), f"--rootdir={ROOT}", *quiet, *options, f"--run-dir={folder}"]
+    interruption = Interruption()
+    code = int(pytest.main(arguments, plugins=[interruption]))
+    return 130 if interruption.seen else code if code in (0, 1) else 2
+
+
+class Interruption:
+    """A pytest plugin that tells Ctrl-C from an exit the suites asked for: pytest's own code is 2 for both."""
+
+    seen = False
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Called by pytest for both."""
+        self.seen = isinstance(excinfo.value, KeyboardInterrupt)
 
 
 def _conclude(folder: Path) -> None:

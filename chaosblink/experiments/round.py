@@ -176,7 +176,11 @@ class Round:
             (self.folder / "logs" / f"{instance.name}.log").write_text(text[sizes[instance.name] :])
 
     def _bounds(self) -> dict[str, Any]:
-        bound = components.of(self._target, self._component).bound()
+        try:
+            bound = components.of(self._target, self._component).bound()
+        except PlatformError as error:  # a bound that cannot be read is missing data: unknown, and the round goes on
+            self._mark("mark", text=str(error))
+            return {}
         return {self._component: {"ms": bound.ms, "formula": bound.formula, "inputs": bound.inputs}}
 
     def _mark(self, kind: str, **data: Any) -> None:

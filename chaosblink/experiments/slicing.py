@@ -28,8 +28,8 @@ def share_out(streams: Path, spans: dict[Path, Span], ended: int) -> None:
 
     The calm between two faults belongs to both rounds: it shows that one recovered and that the other began healthy.
     """
-    nexts = [*(span.injecting for span in list(spans.values())[1:]), ended]
-    for (folder, span), until in zip(spans.items(), nexts, strict=True):
+    faults = [span.injecting for span in spans.values()]
+    for (folder, span), until in zip(spans.items(), [*faults[1:], ended], strict=False):
         for name, (begins, ends) in SOURCES.items():
             lines = _lines(streams / name)
             chosen = [line for line in lines if span.recovered_before <= line[begins] and line[ends] < until]
