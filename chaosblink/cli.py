@@ -1,10 +1,12 @@
-"""The command line: `chaosblink up`, `status`, `run`, `logs`, `rollback`, `report`, `down`."""
+"""The command line: `chaosblink up`, `status`, `run`, `load`, `logs`, `rollback`, `report`, `down`."""
 
 from __future__ import annotations
 
 import functools
 import json
+import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -189,6 +191,27 @@ def run(name: str, **options: Any) -> None:
     from chaosblink.main_job import run_suites
 
     sys.exit(run_suites(name, progress=_progress(), **options))
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@name_option
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@clear_errors
+def load(name: str, options: tuple[str, ...]) -> None:
+    """Log people in on a platform that is up: Locust's own web page, or headless.
+
+    \b
+      chaosblink load                                          http://127.0.0.1:8089
+      chaosblink load --headless --users 20 --run-time 60s --shape step
+
+    All other options are Locust's; --shape is steady, step or spike.
+    """
+    from chaosblink.experiments import locust
+
+    target = open_target(name)
+    here = [] if "--headless" in options else ["--web-host", "127.0.0.1"]
+    command = locust.command(target, *here, *options)
+    sys.exit(subprocess.run(command, env={**os.environ, **locust.environment(target)}, check=False).returncode)
 
 
 def _progress() -> Callable[[str], None]:
