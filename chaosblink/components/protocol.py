@@ -22,7 +22,7 @@ class Redundancy(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The longest outage the live configuration allows when the leader dies: DESIGN's measuring rule 7."""
+    """The longest outage the live configuration allows when the leader dies: docs/measuring.md rule 7."""
 
     ms: float
     formula: str

@@ -26,7 +26,7 @@ from chaosblink.workloads.spec import PathSpec
 Progress = Callable[[str], None]
 
 NEEDED = 100
-"""Successes a recording needs on each path in focus before t0 and after recovery (DESIGN, measuring rule 10)."""
+"""Successes a recording needs on each path in focus before t0 and after recovery (docs/measuring.md rule 10)."""
 FEW = 10
 SETTLES_WITHIN = 60.0
 """Seconds for the writers to reach their successes on a healthy platform: ten times what they need."""

@@ -56,7 +56,7 @@ class Blame:
 def blame(recording: Round, login_ms: float | None) -> Blame | None:
     """Where the time went in one round; None without a t0. `login_ms` is t0 to the login from which logins stay up.
 
-    Stages follow DESIGN section 5, rule 6; of a bracketed answer the earlier bound is used (rule 1).
+    Stages follow docs/measuring.md rule 6; of a bracketed answer the earlier bound is used (rule 1).
     """
     t0 = recording.t0
     if t0 is None:

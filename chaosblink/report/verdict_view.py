@@ -31,7 +31,7 @@ class Dot:
 
 
 def whole(verdicts: list[dict[str, Any]], release: bool = False) -> Whole:
-    """Judge the run by its verdicts: any fail breaks it, any unknown leaves it unknown (DESIGN section 1, glossary).
+    """Judge the run by its verdicts: any fail breaks it, any unknown leaves it unknown (docs/architecture.md, words).
 
     *Not run* never counts as a pass, and leaves a release run unknown.
     """

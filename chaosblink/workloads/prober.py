@@ -12,7 +12,7 @@ from chaosblink.workloads.recorder import Recorder
 from chaosblink.workloads.spec import PathSpec
 
 TICK_MS = 10
-"""Period of the watchdog, ms (DESIGN, measuring rule 11)."""
+"""Period of the watchdog, ms (docs/measuring.md rule 11)."""
 LATE_TICK_MS = 50
 """A tick later than this is an event of the timeline."""
 

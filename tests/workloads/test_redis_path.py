@@ -68,7 +68,7 @@ def test_no_sentinel_means_never_sent(spec: Spec, sentinel: object) -> None:
 
 
 def test_a_pause_of_about_a_second_is_read_within_two_intervals(spec: Spec, redis_server: object) -> None:
-    """The ruler (DESIGN, measuring rule 9): median of five pauses whose true length is recorded beside them."""
+    """The ruler (docs/measuring.md rule 9): median of five pauses whose true length is recorded beside them."""
     pauses: list[tuple[int, int]] = []
 
     async def pause_five_times() -> None:
