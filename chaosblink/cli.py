@@ -17,7 +17,7 @@ import click
 
 from chaosblink import __version__
 from chaosblink.targets import Instance, PlatformError, Target, open_target
-from chaosblink.targets.local.target import DEFAULT_NAME
+from chaosblink.targets.local.target import DEFAULT_NAME, LocalTarget
 
 BAD_INPUT = 2
 
@@ -142,6 +142,18 @@ def start(name: str, instance: str) -> None:
     """Let one instance run again."""
     target = open_target(name)
     target.start(_instance(target, instance))
+
+
+@main.command(name="exec", context_settings={"ignore_unknown_options": True})
+@name_option
+@click.argument("instance")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@clear_errors
+def execute(name: str, instance: str, command: tuple[str, ...]) -> None:
+    """Run a command where an instance runs: chaosblink exec vault-0 vault status."""
+    target = LocalTarget(name)
+    line, variables = target.inside(_instance(target, instance), list(command))
+    sys.exit(subprocess.run(line, env=variables, check=False).returncode)
 
 
 def _instance(target: Target, name: str) -> Instance:

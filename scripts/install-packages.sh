@@ -50,18 +50,21 @@ disable_units() {
 }
 
 main() {
-  local needed
+  local needed repmgr=present
   mapfile -t needed < <(missing "${wanted[@]}")
-  compgen -G '/usr/lib/postgresql/*/bin/repmgr' >/dev/null || needed+=("$(repmgr_package)")
-  [[ ${#needed[@]} -gt 0 ]] || return 0
+  compgen -G '/usr/lib/postgresql/*/bin/repmgr' >/dev/null || repmgr=missing
+  [[ ${#needed[@]} -gt 0 || $repmgr == missing ]] || return 0
+  [[ $repmgr == present ]] || needed+=("$(repmgr_package)")
   if [[ $EUID != 0 ]] && ! command -v sudo >/dev/null; then
     echo "missing packages: as root, apt-get install ${needed[*]}" >&2
     exit 2
   fi
+  as_root apt-get update -qq
+  # A machine that never asked its registry does not know yet which PostgreSQL its Debian has.
+  [[ $repmgr == present ]] || needed[-1]=$(repmgr_package)
   echo "installing: ${needed[*]}"
   forbid_starting
   forbid_cluster
-  as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${needed[@]}" >/dev/null
   disable_units "${needed[@]}"
 }

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -99,10 +100,20 @@ def _prepare(layout: Layout, state: Path) -> None:
     (state / "faults").mkdir(mode=0o700)
     for component in COMPONENTS:
         shutil.copytree(CHART / "files" / component, state / "files" / component)
+    _link_vault(state / "bin")
     for script in (state / "files").rglob("*.sh"):
         script.chmod(0o755)  # as the chart's defaultMode does: a ConfigMap keeps no modes
     for instance in layout.instances():
         _furnish(layout, state, instance, authority)
+
+
+def _link_vault(directory: Path) -> None:
+    """Make OpenBao's program callable under both names, since the owner's commands say `vault`."""
+    directory.mkdir(mode=0o755)
+    beside = Path(sys.executable).parent / "bao"
+    program = beside if beside.exists() else Path(shutil.which("bao") or "bao")
+    for name in ("bao", "vault"):
+        (directory / name).symlink_to(program)
 
 
 def _furnish(layout: Layout, state: Path, instance: Instance, authority: Authority) -> None:

@@ -25,7 +25,9 @@ def environment(layout: Layout, state: Path, instance: Instance) -> dict[str, st
         "TLS": str(home / "tls"),
         "FILES": str(state / "files" / instance.component),
         "HOME": str(home / "data"),
-        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin")),
+        "PATH": os.pathsep.join(
+            (str(state / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin")
+        ),
         "LANG": "C.UTF-8",
         "RUN_AS": run_as(group.user),
         **_of_component(layout, instance),

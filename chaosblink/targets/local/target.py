@@ -11,6 +11,7 @@ import psutil
 
 from chaosblink.targets import Instance, Lifetime, PlatformError
 from chaosblink.targets.local import network
+from chaosblink.targets.local.environment import environment
 from chaosblink.targets.local.layout import Layout
 from chaosblink.targets.local.supervisor import Supervisor
 
@@ -128,6 +129,21 @@ class LocalTarget:
         base = self.state / "logs" / f"{instance.name}.log"
         parts = [path for path in (base.with_name(base.name + ".1"), base) if path.exists()]
         return "".join(path.read_text(errors="replace") for path in parts)
+
+    def inside(self, instance: Instance, command: list[str]) -> tuple[list[str], dict[str, str]]:
+        """Command line and environment that run `command` where the instance runs, as `kubectl exec` would.
+
+        Vault's program finds its server there (VAULT_ADDR, BAO_ADDR and the CA).
+        """
+        variables = environment(self.layout, self.state, instance)
+        if instance.component == "vault":
+            for prefix in ("VAULT", "BAO"):
+                variables |= {
+                    f"{prefix}_ADDR": f"https://{instance.address}:8200",
+                    f"{prefix}_CACERT": str(self.ca_file),
+                }
+        enter = ["nsenter", f"--net=/run/netns/{instance.node}"] if self.layout.namespaces else []
+        return [*enter, *command], variables
 
     def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True) -> None:
         """Drop the packets between the instance and all others."""
