@@ -81,7 +81,7 @@ def observer(target: Target, folder: Path, focus: list[str]) -> ObserverSpec:
         folder=str(folder),
         focus=focus,
         instances=target.instances(),
-        processes={i.name: Processes(netns=f"/run/netns/{i.node}") for i in target.instances()},
+        processes={instance.name: Processes(**target.whereabouts(instance)) for instance in target.instances()},
         ca_file=str(target.ca_file),
         redis_password_file=str(target.secret_file("redis-password")),
         postgresql_password_file=str(target.secret_file("chaos-password")),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from chaosblink.history import Event
 from chaosblink.observer.spec import Processes
 
+Where = Callable[[int], int | str]
+"""Tells of a pid what its instance is recognized by."""
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -53,8 +54,8 @@ class CpuSampler:
 
     def __init__(self, sources: Mapping[str, Processes]) -> None:
         """`sources` tells for each instance where its processes are found."""
-        self._sources = {name: source for name, source in sources.items() if source.netns or source.pid_file}
-        self._namespaces: dict[tuple[int, int], int] = {}
+        self._sources = {name: source for name, source in sources.items() if source.netns or source.directory}
+        self._homes: dict[tuple[int, int, Where], int | str] = {}
         self._before: dict[str, tuple[int, float]] = {}
 
     def sample(self) -> list[Event]:
@@ -75,25 +76,36 @@ class CpuSampler:
 
     def _members(self, processes: dict[int, Process]) -> dict[str, list[int]]:
         members: dict[str, list[int]] = {name: [] for name in self._sources}
-        by_namespace = {}
-        for name, source in self._sources.items():
-            if source.netns:
-                by_namespace[_inode(source.netns)] = name
-            else:
-                members[name] = list(_descendants(_pid(source.pid_file), processes))
-        if by_namespace:
-            for process in processes.values():
-                owner = by_namespace.get(self._namespace(process))
-                if owner:
-                    members[owner].append(process.pid)
+        owners: dict[int | str, str] = {
+            _inode(source.netns): name for name, source in self._sources.items() if source.netns
+        }
+        directories = {f"{source.directory}/": name for name, source in self._sources.items() if source.directory}
+        for process in processes.values():
+            owner = owners.get(self._home(process, _namespace)) if owners else None
+            if directories:
+                home = f"{self._home(process, _directory)}/"
+                owner = next((name for place, name in directories.items() if home.startswith(place)), owner)
+            if owner:
+                members[owner].append(process.pid)
         return members
 
-    def _namespace(self, process: Process) -> int:
-        life = (process.pid, process.started)
-        # A process joins its namespace right after it is made: ask again while it is young (under 2 s).
-        if life not in self._namespaces or time.clock_gettime(time.CLOCK_BOOTTIME) - process.started * TICK_S < 2:
-            self._namespaces[life] = _inode(f"/proc/{process.pid}/ns/net")
-        return self._namespaces[life]
+    def _home(self, process: Process, where: Where) -> int | str:
+        life = (process.pid, process.started, where)
+        # A process joins its namespace or directory right after it is made: ask again while it is young (under 2 s).
+        if life not in self._homes or time.clock_gettime(time.CLOCK_BOOTTIME) - process.started * TICK_S < 2:
+            self._homes[life] = where(process.pid)
+        return self._homes[life]
+
+
+def _namespace(pid: int) -> int:
+    return _inode(f"/proc/{pid}/ns/net")
+
+
+def _directory(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115
+    except OSError:
+        return ""
 
 
 def _inode(path: str) -> int:
@@ -101,21 +113,3 @@ def _inode(path: str) -> int:
         return os.stat(path).st_ino  # noqa: PTH116
     except OSError:
         return -1
-
-
-def _pid(path: str) -> int:
-    try:
-        return int(Path(path).read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return -1
-
-
-def _descendants(root: int, processes: dict[int, Process]) -> Iterator[int]:
-    children: dict[int, list[int]] = {}
-    for process in processes.values():
-        children.setdefault(process.parent, []).append(process.pid)
-    line = [root] if root in processes else []
-    while line:
-        pid = line.pop()
-        yield pid
-        line.extend(children.get(pid, []))

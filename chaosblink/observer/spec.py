@@ -15,11 +15,11 @@ class Processes:
     """Where the processes of an instance are found; give one of the two, neither means no CPU samples.
 
     `netns`: a mounted network namespace (`/run/netns/<name>`): every process in it belongs to the instance.
-    `pid_file`: a file with the pid of the main process: it and its descendants belong to the instance.
+    `directory`: every process that works there or below belongs to the instance (where there are no namespaces).
     """
 
     netns: str = ""
-    pid_file: str = ""
+    directory: str = ""
 
 
 @dataclass(frozen=True, slots=True)

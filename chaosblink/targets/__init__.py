@@ -54,6 +54,12 @@ class Target(Protocol):
     def processes(self, instance: Instance) -> list[int]:
         """Pids of every process of the instance, main process first; empty while it is down."""
 
+    def whereabouts(self, instance: Instance) -> dict[str, str]:
+        """What the instance's processes on this machine have in common: `netns` or `directory` and a path.
+
+        Empty where they run on another machine.
+        """
+
     def stop(self, instance: Instance) -> None:
         """Take the instance down and keep it down until `start`."""
 

@@ -114,14 +114,13 @@ def test_a_spec_with_an_unknown_field_is_refused_with_status_2(
 def test_the_observer_writes_roles_views_and_cpu(
     instances: list[Instance], password_file: Path, tmp_path: Path, redis_server: object
 ) -> None:
-    pid_file = tmp_path / "redis.pid"
-    pid_file.write_text(str(redis_server.process.pid))  # type: ignore[attr-defined]
+    home = str(redis_server.folder)  # type: ignore[attr-defined]
     secret = str(password_file)
     spec = ObserverSpec(
         str(tmp_path),
         ["redis", "sentinel"],
         instances,
-        {"redis-master-0": Processes(pid_file=str(pid_file))},
+        {"redis-master-0": Processes(directory=home)},
         redis_password_file=secret,
         postgresql_password_file=secret,
     )

@@ -97,6 +97,12 @@ class LocalTarget:
         found = sorted(processes_of(self.layout, self.state, [instance]))
         return sorted(found, key=lambda pid: pid != main)
 
+    def whereabouts(self, instance: Instance) -> dict[str, str]:
+        """The instance's namespace, or its directory where there are no namespaces."""
+        if self.layout.namespaces:
+            return {"netns": f"/run/netns/{instance.node}"}
+        return {"directory": f"{self.state}/instances/{instance.name}"}
+
     def stop(self, instance: Instance) -> None:
         """Take the instance down and keep it down until `start`."""
         self.supervisor.stop(instance.name)
