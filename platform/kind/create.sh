@@ -5,6 +5,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/step.sh"
 
 NAME=blinkchamber MODE=auto
 NODES=(control-plane worker worker2 worker3)
+PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl kubeadm etcd coredns
+  local-path-provisioner metrics-server vault-k8s pause)
 
 usage() {
   echo "usage: create-kind-cluster.sh [--name NAME] [--stock | --registry-free] [--delete]"
@@ -39,9 +41,6 @@ need_programs() {
     refuse "not installed: ${missing[*]} (Debian packages: platform/kind/packages.txt; Go: 1.24 or later)"
 }
 
-# binaries GROUP VERSION: Go programs, built once for each version.
-binaries() { once "build $1" "$2 $(fingerprint "$KIND_DIR/binaries.sh")" "$KIND_DIR/binaries.sh" "$1"; }
-
 # The cluster definition, with each node's store mounted where `registry_free` made one.
 definition() {
   local text node mounts
@@ -72,22 +71,18 @@ stock() {
   METRICS_IMAGE=${image%/*}/metrics-server/metrics-server:v$METRICS_SERVER
 }
 
-# Everything a cluster is made of, each part once.
+# The programs and the base images know nothing of each other: one keeps the processors busy, the other the network.
 parts() {
-  binaries kubernetes "$KUBERNETES"
-  binaries etcd "$ETCD"
-  binaries coredns "$COREDNS $KUBERNETES"
-  binaries local-path-provisioner "$LOCAL_PATH $KUBERNETES"
-  binaries metrics-server "$METRICS_SERVER"
-  binaries pause "$(fingerprint "$KIND_DIR/pause")"
-  local base debian system node
+  local programs base debian system node
   # shellcheck disable=SC2153 # DEBIAN is a version
   base="$DEBIAN $(fingerprint "$KIND_DIR"/{debian.sh,engine.sh})"
   debian="$base $(fingerprint "$KIND_DIR"/{node-base.sh,node/base.Containerfile})"
-  system="$debian $(fingerprint "$KIND_DIR"/{versions.env,binaries.sh,system-images.sh,kube-proxy.Containerfile,pause})"
-  node="$debian $(fingerprint "$KIND_DIR"/{versions.env,node-image.sh,cluster.yaml,node,manifests})"
-  once "base image" "$base" "$KIND_DIR/debian.sh"
-  once "node base image" "$debian" "$KIND_DIR/node-base.sh"
+  programs="$KUBERNETES $ETCD $COREDNS $LOCAL_PATH $METRICS_SERVER $VAULT_K8S $(fingerprint "$KIND_DIR/programs")"
+  system="$debian $programs $(fingerprint "$KIND_DIR"/{system-images.sh,kube-proxy.Containerfile})"
+  node="$debian $programs $(fingerprint "$KIND_DIR"/{node-image.sh,cluster.yaml,node,manifests})"
+  { once "base image" "$base" "$KIND_DIR/debian.sh" && once "node base image" "$debian" "$KIND_DIR/node-base.sh"; } &
+  once "build programs" "$programs" "$KIND_DIR/programs/build.sh" "${PROGRAMS[@]}"
+  wait $!
   once "system images" "$system" "$KIND_DIR/system-images.sh"
   once "node image" "$node" "$KIND_DIR/node-image.sh"
   once "image store" "$system $node" "$KIND_DIR/store.sh"
@@ -124,7 +119,7 @@ metrics_server() {
 }
 
 need_programs go
-binaries kind "$KIND"
+once "build kind" "$KIND" env GOBIN="$CACHE/bin" CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" "sigs.k8s.io/kind@v$KIND"
 if [[ $MODE == auto ]]; then if stock_possible; then MODE=stock; else MODE=registry-free; fi; fi
 say "cluster $NAME, $MODE"
 "${MODE//-/_}"

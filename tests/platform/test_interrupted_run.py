@@ -23,8 +23,9 @@ class RunUnderWay:
         with log.open("w") as output:
             command = [CHAOSBLINK, "run", "--name", platform, "--experiment", "identity-node-kill", "--rounds", "1"]
             self.process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
-        until(lambda: set(RUNS.glob("*")) - before, 60, "the run has a folder")
-        self.folder = (set(RUNS.glob("*")) - before).pop()
+        self.folder: Path = until(
+            lambda: next((f for f in RUNS.glob("*") if f not in before), None), 60, "the run has a folder"
+        )
 
     def until_timeline_says(self, text: str) -> None:
         """Wait for a text in the round's timeline."""
