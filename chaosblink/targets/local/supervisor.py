@@ -15,6 +15,7 @@ import psutil
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from chaosblink.targets import PlatformError
+from chaosblink.targets.local import network
 from chaosblink.targets.local.environment import environment
 from chaosblink.targets.local.layout import ROOT, Layout
 from chaosblink.waiting import until
@@ -27,12 +28,11 @@ def configure(layout: Layout, state: Path) -> Path:
     )
     programs = []
     for instance in layout.instances():
-        enter = f"nsenter --net=/run/netns/{instance.node} " if layout.namespaces else ""
         variables = environment(layout, state, instance)
         programs.append(
             {
                 "name": instance.name,
-                "command": f"{enter}{state}/files/{instance.component}/start.sh",
+                "command": " ".join([*network.enter(layout, instance), f"{state}/files/{instance.component}/start.sh"]),
                 "directory": state / "instances" / instance.name,
                 "environment": ",".join(f'{name}="{_escaped(text)}"' for name, text in variables.items()),
             }

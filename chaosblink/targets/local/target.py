@@ -148,8 +148,7 @@ class LocalTarget:
                     f"{prefix}_ADDR": f"https://{instance.address}:8200",
                     f"{prefix}_CACERT": str(self.ca_file),
                 }
-        enter = ["nsenter", f"--net=/run/netns/{instance.node}"] if self.layout.namespaces else []
-        return [*enter, *command], variables
+        return [*network.enter(self.layout, instance), *command], variables
 
     def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True) -> None:
         """Drop the packets between the instance and all others."""
