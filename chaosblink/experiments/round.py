@@ -21,13 +21,13 @@ from chaosblink.history import Event, read_events, write_lines
 from chaosblink.targets import PlatformError, Target
 from chaosblink.waiting import Timeout, until
 from chaosblink.workloads.final_reads import read_all
-from chaosblink.workloads.spec import PathSpec
 
 Progress = Callable[[str], None]
 
 NEEDED = 100
 """Successes a recording needs on each path in focus before t0 and after recovery (docs/measuring.md rule 10)."""
 FEW = 10
+"""Successes of a bystander, ten times slower (`BYSTANDER_SUCCESSES` of the checkers)."""
 SETTLES_WITHIN = 60.0
 """Seconds for the writers to reach their successes on a healthy platform: ten times what they need."""
 CALM_S = 4.0
@@ -36,18 +36,18 @@ EXPERIMENT_WITHIN = 240.0
 
 
 class Calm:
-    """True once every path in focus has had 100 successes and 4 s since its last failure.
+    """True once every path has had the successes it needs (by its name) and 4 s since its last failure.
 
     An outage ends where a path then stays up for 3 s and 50 successes (rule 5), so a round must not end before.
     """
 
-    def __init__(self, writers: Companion, paths: list[PathSpec]) -> None:
-        self._writers, self._paths = writers, [path.path for path in paths]
+    def __init__(self, writers: Companion, needed: dict[str, int]) -> None:
+        self._writers, self._needed = writers, needed
         self._failed: dict[str, int] = {}
         self._since: dict[str, tuple[float, int]] = {}
 
     def __call__(self) -> bool:
-        calm = [self._calm(path) for path in self._paths]  # every path is looked at each time
+        calm = [self._calm(path) for path in self._needed]  # every path is looked at each time
         return all(calm)
 
     def _calm(self, path: str) -> bool:
@@ -55,7 +55,7 @@ class Calm:
         if self._failed.get(path) != failed:
             self._failed[path], self._since[path] = failed, (now, succeeded)
         began, had = self._since[path]
-        return now - began >= CALM_S and succeeded - had >= NEEDED
+        return now - began >= CALM_S and succeeded - had >= self._needed[path]
 
 
 class Round:
@@ -67,6 +67,8 @@ class Round:
         self._target, self._planned, self._component, self._progress = target, planned, component, progress
         self._weakened = weakened
         self._focus = specs.focus_paths(component, planned.set)
+        self._paths = self._focus + specs.bystander_paths(self._focus)
+        self._needed = {path.path: NEEDED if path in self._focus else FEW for path in self._paths}
         self._run_id = f"{run.name}-{planned.experiment}-{planned.round}"
         self.folder = run / planned.folder
         self._go = self.folder / "go"
@@ -86,11 +88,11 @@ class Round:
         with contextlib.ExitStack() as clients:
             writers = self._start_writers()
             clients.callback(writers.stop)
-            self._until_succeeded(writers, FEW, "at the start")
+            self._until_succeeded(writers, dict.fromkeys(self._needed, FEW), "at the start")
             toolkit = self._start_toolkit()
             clients.callback(toolkit.stop)
             self._until_steady(toolkit)
-            self._until_succeeded(writers, NEEDED, "before the fault")
+            self._until_succeeded(writers, self._needed, "before the fault")
             ready()
             toolkit.check()
             self._mark("baseline", event="reached")
@@ -105,8 +107,7 @@ class Round:
         self._write_round(wall, bounds)
 
     def _start_writers(self) -> Companion:
-        paths = self._focus + specs.bystander_paths(self._focus)
-        self._spec = specs.workload(self._target, self._run_id, self.folder, paths)
+        self._spec = specs.workload(self._target, self._run_id, self.folder, self._paths)
         spec_file = self._spec.write(self.folder / "workload.json")
         command = [sys.executable, "-m", "chaosblink.workloads", str(spec_file)]
         return Companion("writers", command, self.folder / "logs" / "writers.log")
@@ -120,19 +121,17 @@ class Round:
         until(awaits, SETTLES_WITHIN, "the Chaos Toolkit finds the steady state", every=0.1)
         toolkit.check()
 
-    def _until_succeeded(self, writers: Companion, needed: int, when: str) -> None:
-        paths = [path.path for path in self._focus + specs.bystander_paths(self._focus)]
-        focus = [path.path for path in self._focus]
-        had = {path: writers.succeeded(path) for path in paths}
+    def _until_succeeded(self, writers: Companion, needed: dict[str, int], when: str) -> None:
+        had = {path: writers.succeeded(path) for path in needed}
 
         def enough() -> bool:
-            return all(writers.succeeded(p) - had[p] >= (needed if p in focus else FEW) for p in paths)
+            return all(writers.succeeded(path) - had[path] >= number for path, number in needed.items())
 
-        until(enough, SETTLES_WITHIN, f"{needed} successes on every path {when}", every=0.2)
+        until(enough, SETTLES_WITHIN, f"{max(needed.values())} successes on every path {when}", every=0.2)
 
     def _settle(self, writers: Companion) -> None:
         try:
-            until(Calm(writers, self._focus), SETTLES_WITHIN, f"{NEEDED} successes on end after recovery", every=0.2)
+            until(Calm(writers, self._needed), SETTLES_WITHIN, "every path goes on after recovery", every=0.2)
         except Timeout as timeout:
             self._mark("mark", text=str(timeout))
             self._progress(f"  {timeout}")

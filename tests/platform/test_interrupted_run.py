@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -22,7 +23,11 @@ class RunUnderWay:
         before = set(RUNS.glob("*"))
         with log.open("w") as output:
             command = [CHAOSBLINK, "run", "--name", platform, "--experiment", "identity-node-kill", "--rounds", "1"]
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+            # What a background job of a shell ignores (SIGINT) its children would ignore too.
+            with_ctrl_c = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+            self.process = subprocess.Popen(
+                command, stdout=output, stderr=output, start_new_session=True, preexec_fn=with_ctrl_c
+            )
         self.folder: Path = until(
             lambda: next((f for f in RUNS.glob("*") if f not in before), None), 60, "the run has a folder"
         )
