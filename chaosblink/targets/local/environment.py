@@ -58,9 +58,9 @@ def _of_component(layout: Layout, instance: Instance) -> dict[str, str]:
             masters = [i for i in layout.instances("redis") if i.name.startswith("redis-master")]
             return {"MASTERS": " ".join(f"set-{i.ordinal + 1}={i.address}" for i in masters)}
         case "postgresql":
-            return {"ALLOWED_NETWORK": f"{layout.prefix}.0/24", "PG_BIN": pg_bin()}
+            return {"ALLOWED_NETWORK": layout.network, "PG_BIN": pg_bin()}
         case "pgpool":
-            return {"BACKENDS": layout.listed("postgresql"), "ALLOWED_NETWORK": f"{layout.prefix}.0/24"}
+            return {"BACKENDS": layout.listed("postgresql"), "ALLOWED_NETWORK": layout.network}
         case "identity":
             return {
                 "PORT": str(instance.port),

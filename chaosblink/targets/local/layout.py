@@ -119,6 +119,11 @@ class Layout:
     """First three octets: `198.18.0`."""
     namespaces: bool
 
+    @property
+    def network(self) -> str:
+        """Where clients come from: on loopback a client without an address of its own is 127.0.0.1."""
+        return f"{self.prefix}.0/24" if self.namespaces else "127.0.0.0/8"
+
     def instances(self, component: str | None = None) -> list[Instance]:
         """All instances, or those of one component, in order of name."""
         found = [
