@@ -57,7 +57,9 @@ def test_a_replica_in_the_masters_place_fails_certainly(spec: Spec, redis_server
     client = redis.Redis("127.0.0.1", redis_server.port, password="only-for-this-test")  # type: ignore[attr-defined]
     client.replicaof("127.0.0.1", 1)
     operations = asyncio.run(probe(spec, spec.paths[0], lambda: asyncio.sleep(0.3)))
-    assert {(op.outcome, op.reason) for op in operations} == {("fail", "READONLY")}
+    assert {op.outcome for op in operations} == {"fail"}
+    # after a READONLY the Sentinels are asked again, and on a busy machine that can outlast an operation's deadline
+    assert {"READONLY"} <= {op.reason for op in operations} <= {"READONLY", "deadline-before-sending"}
 
 
 def test_no_sentinel_means_never_sent(spec: Spec, sentinel: object) -> None:
