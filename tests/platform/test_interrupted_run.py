@@ -28,9 +28,9 @@ class RunUnderWay:
             self.process = subprocess.Popen(
                 command, stdout=output, stderr=output, start_new_session=True, preexec_fn=with_ctrl_c
             )
-        self.folder: Path = until(
-            lambda: next((f for f in RUNS.glob("*") if f not in before), None), 60, "the run has a folder"
-        )
+        folder = until(lambda: next((f for f in RUNS.glob("*") if f not in before), None), 60, "the run has a folder")
+        assert folder is not None
+        self.folder = folder
 
     def until_timeline_says(self, text: str) -> None:
         """Wait for a text in the round's timeline."""
