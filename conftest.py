@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from chaosblink.experiments.session import Options, Recording, Session
-from chaosblink.targets import PlatformError, open_target
-from chaosblink.targets.local.target import DEFAULT_NAME
+from chaosblink.targets import DEFAULT_NAME, PlatformError, open_target
 
 BAD_INPUT = 2
 

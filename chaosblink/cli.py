@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 import click
 
 from chaosblink import __version__
-from chaosblink.targets import Instance, PlatformError, Target, open_target
-from chaosblink.targets.local.target import DEFAULT_NAME, LocalTarget
+from chaosblink.targets import DEFAULT_NAME, Instance, PlatformError, Target, open_target
+from chaosblink.targets.local.target import LocalTarget
 
 BAD_INPUT = 2
 

@@ -83,7 +83,7 @@ class Round:
         (self.folder / "logs").mkdir(parents=True)
         self.began = time.monotonic_ns()
         wall = datetime.datetime.now(datetime.UTC).isoformat()
-        log_sizes = {i.name: len(self._target.log(i)) for i in self._target.instances()}
+        log_ends = {i.name: self._target.log_end(i) for i in self._target.instances()}
         bounds = self._bounds()
         with contextlib.ExitStack() as clients:
             writers = self._start_writers()
@@ -103,7 +103,7 @@ class Round:
             recovered()
             self._settle(writers)
         self._final_reads()
-        self._keep_logs(log_sizes)
+        self._keep_logs(log_ends)
         self._write_round(wall, bounds)
 
     def _start_writers(self) -> Companion:
@@ -169,10 +169,10 @@ class Round:
         self._progress("  reading every store on every server")
         write_lines(self.folder / "final_reads.jsonl", read_all(self._spec))
 
-    def _keep_logs(self, sizes: dict[str, int]) -> None:
-        for instance in self._target.instances():
-            text = self._target.log(instance)
-            (self.folder / "logs" / f"{instance.name}.log").write_text(text[sizes[instance.name] :])
+    def _keep_logs(self, ends: dict[str, float]) -> None:
+        for instance in self._target.instances():  # one that was not there at the start is kept whole
+            text = self._target.log(instance, ends.get(instance.name, 0))
+            (self.folder / "logs" / f"{instance.name}.log").write_text(text)
 
     def _bounds(self) -> dict[str, Any]:
         try:

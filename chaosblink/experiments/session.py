@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pytest
 
 from chaosblink import components, promises, verdicts
@@ -42,29 +42,34 @@ class Session:
         for name in options.experiments:
             plan.load(name)
         self.target, self._progress = target, progress
-        self._lock = filelock.FileLock(target.state / "lock")
+        self._held = ExitStack()
         self._seed = random.randrange(10**6) if options.seed is None else options.seed
         chosen = list(options.experiments or plan.known())
-        self.plan = plan.make(chosen, options.rounds, self._seed, options.only_round)
+        self.plan = [
+            replace(planned, command=f"{planned.command} {target.options}".rstrip())
+            for planned in plan.make(chosen, options.rounds, self._seed, options.only_round)
+        ]
         self._options = options
         self._judged: dict[str, list[verdicts.Verdict]] = {}
 
     def __enter__(self) -> Session:
-        try:
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout:
-            raise PlatformError(f"another run holds platform {self.target.name!r}; wait for it to end") from None
+        with ExitStack() as held:
+            held.enter_context(self.target.hold())
+            self._begin()
+            self._held = held.pop_all()
+        return self
+
+    def _begin(self) -> None:
         for undone in rollback(self.target):
             self._progress(f"a fault of an earlier run was undone: {undone}")
         self.run = run_folder.create(self.target, self._described(), versions(self.target), self._options.folder)
         plan.write(self.plan, self._seed, self.run)
         self._progress(f"seed {self._seed}, {len(self.plan)} rounds, folder {self.run}")
-        return self
 
     def __exit__(self, *_error: object) -> None:
-        for undone in rollback(self.target):
-            self._progress(f"undone: {undone}")
-        self._lock.release()
+        with self._held:
+            for undone in rollback(self.target):
+                self._progress(f"undone: {undone}")
 
     def _described(self) -> dict[str, Any]:
         chosen = [p.experiment for p in self.plan]

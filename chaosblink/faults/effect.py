@@ -18,13 +18,15 @@ class Victim:
     """One life of one instance, written down before anything touches it.
 
     `pid` and `started` are the target's `Lifetime`; `processes` maps every pid of that life to the clock tick at which
-    it started, which together name a process once and for all.
+    it started, which together name a process once and for all. In a cluster these are pids of the node, and `place`
+    tells which agent finds them by which pod (see chaosblink/agent/node.py).
     """
 
     instance: str
     pid: int
     started: float
     processes: dict[int, int]
+    place: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chaosblink import faults
-from chaosblink.faults import journal, reverter
-from chaosblink.faults.effect import Effect, Fault, FaultError, snapshot
+from chaosblink.faults import driver, journal, reverter
+from chaosblink.faults.effect import Effect, Fault, FaultError
 from chaosblink.faults.timeline import mark
 from chaosblink.faults.undo import undo
 from chaosblink.selectors import resolve
@@ -32,19 +32,24 @@ def inject(
     `arguments` are the fault's own (isolate: inbound, outbound). FaultError when the selector matches nothing, a victim
     is already down, or the fault does not bite; what was begun is undone before the error is raised.
     """
-    broken = faults.of(fault, target, **arguments)
+    driving = driver.of(target)
+    driving.fault(fault, ttl, arguments)  # an unknown fault or argument is said before anything is asked of a server
     try:
-        victims = [snapshot(target, instance) for instance in resolve(target, selector, seed)]
+        victims = driving.snapshot(resolve(target, selector, seed))
     except PlatformError as error:
         raise FaultError(f"{fault}: {error}") from None
-    entry = journal.plan(target, fault, arguments, selector, victims, ttl)
+    return carry_out(target, journal.plan(target, fault, arguments, selector, victims, ttl), reverter.arm)
+
+
+def carry_out(target: Target, entry: journal.Entry, arm: Callable[[Path], None]) -> Effect:
+    """Inject a fault that stands in the journal, once `arm` has seen to its end; undone before an error is raised."""
     place = journal.path(target, entry.id)
-    reverter.arm(place)
+    arm(place)
     try:
-        return _bite(broken, entry, place)
+        return _bite(driver.of(target).fault(entry.fault, entry.ttl, entry.arguments), entry, place)
     except (FaultError, PlatformError, Timeout) as error:
         journal.update(place, status="failed", why=str(error))
-        raise FaultError(f"{fault} of {selector}: {error} ({undo(target, place)})") from None
+        raise FaultError(f"{entry.fault} of {entry.selector}: {error} ({undo(target, place)})") from None
 
 
 def _bite(fault: Fault, entry: journal.Entry, place: Path) -> Effect:

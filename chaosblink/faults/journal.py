@@ -128,15 +128,16 @@ def load(place: Path) -> Entry:
     """An entry from its file; FaultError when it cannot be read."""
     try:
         content = json.loads(place.read_text(encoding="utf-8"))
-        content["victims"] = [_victim(victim) for victim in content["victims"]]
+        content["victims"] = [victim_of(victim) for victim in content["victims"]]
         return Entry(**content)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise FaultError(f"{place} is no readable fault: {error}") from None
 
 
-def _victim(content: dict[str, Any]) -> Victim:
-    ticks = {int(pid): tick for pid, tick in content["processes"].items()}
-    return Victim(content["instance"], content["pid"], content["started"], ticks)
+def victim_of(content: dict[str, Any]) -> Victim:
+    """A victim from its JSON, in which pids became strings; KeyError names what is missing."""
+    ticks = {int(pid): int(tick) for pid, tick in content["processes"].items()}
+    return Victim(content["instance"], content["pid"], content["started"], ticks, content.get("place", {}))
 
 
 def update(place: Path, **changes: Any) -> Entry:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chaosblink import faults
-from chaosblink.faults import journal
+from chaosblink.faults import driver, journal
 from chaosblink.faults.effect import FaultError
 from chaosblink.faults.timeline import mark
 from chaosblink.targets import PlatformError, Target
@@ -36,7 +35,7 @@ def undo(target: Target, place: Path) -> str:
 def _revert(target: Target, entry: journal.Entry) -> list[str]:
     effect = entry.effect()
     try:
-        fault = faults.of(entry.fault, target, **entry.arguments)
+        fault = driver.of(target).fault(entry.fault, entry.ttl, entry.arguments)
         fault.revert(effect)
         mark("fault", entry.label("reverted"))
         until(lambda: not fault.residue(entry.victims), HEAL_S, f"nothing is left of {entry.id}")
@@ -47,7 +46,7 @@ def _revert(target: Target, entry: journal.Entry) -> list[str]:
 
 def _residue(target: Target, entry: journal.Entry) -> list[str]:
     try:
-        return faults.of(entry.fault, target, **entry.arguments).residue(entry.victims)
+        return driver.of(target).fault(entry.fault, entry.ttl, entry.arguments).residue(entry.victims)
     except (FaultError, PlatformError) as error:
         return [str(error)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,20 +27,29 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """What tells one life of an instance from the next: main process and its start (or pod UID and container id)."""
+    """What tells one life of an instance from the next: its main process and its start, in a cluster also `id`.
+
+    `pid` is 0 where the process runs on another machine; `started` is in seconds since 1970; `id` is pod UID and
+    container id, empty where there are no pods.
+    """
 
     pid: int
     started: float
+    id: str = ""
 
 
 class Target(Protocol):
     """A platform that is up. Every method raises PlatformError when the target itself cannot answer."""
 
     kind: str
-    """`local` or `kubernetes`."""
+    """`local`, `kubernetes`, or `node` (what an agent sees of its node)."""
     name: str
     state: Path
     """Directory of this platform's state; faults are journaled in `state / "faults"`."""
+
+    @property
+    def options(self) -> str:
+        """What a `chaosblink` command line says to mean this platform; empty for the default one."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -79,8 +89,14 @@ class Target(Protocol):
     def ca_file(self) -> Path:
         """PEM file of the CA that signed the edge's and Vault's certificates."""
 
-    def log(self, instance: Instance) -> str:
-        """All the instance has logged so far."""
+    def hold(self) -> AbstractContextManager[None]:
+        """Keep every other run off the platform meanwhile; PlatformError when another one holds it."""
+
+    def log(self, instance: Instance, after: float = 0) -> str:
+        """What the instance has logged since the moment `log_end` was asked; everything without one."""
+
+    def log_end(self, instance: Instance) -> float:
+        """The present end of the instance's log, for `log`; what the number means is the target's own matter."""
 
     def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True) -> None:
         """Drop the packets between the instance and all others; PlatformError where the target cannot partition."""
@@ -92,14 +108,26 @@ class Target(Protocol):
         """Packets `isolate` has dropped so far; None while the instance is not isolated."""
 
 
-def open_target(name: str | None = None) -> Target:
-    """The platform that is up under `name` (default: CHAOSBLINK_PLATFORM, else `blinkchamber`).
+DEFAULT_NAME = "blinkchamber"
+TARGET = "CHAOSBLINK_TARGET"
+"""Environment: `local` (default), `kind` or `kubernetes`."""
+CONTEXT = "CHAOSBLINK_CONTEXT"
+"""Environment: the kubeconfig's context, which names a cluster; inside a cluster it is named by its UID instead."""
 
-    Raises PlatformError when there is none, when it never came up whole, or when its supervisor is dead.
+
+def open_target(name: str | None = None) -> Target:
+    """The platform that is up under `name` (default: CHAOSBLINK_PLATFORM, else `blinkchamber`) where TARGET says.
+
+    Raises PlatformError when there is none, when it never came up whole, when its supervisor is dead, and when a
+    cluster was not named, cannot be reached or does not allow chaos.
     """
-    from chaosblink.targets.local.target import DEFAULT_NAME, LocalTarget
+    from chaosblink.targets.local.target import LocalTarget
 
     chosen = name or os.environ.get("CHAOSBLINK_PLATFORM") or DEFAULT_NAME
+    if os.environ.get(TARGET, "local") != "local":
+        from chaosblink.targets.kubernetes.opening import open_cluster
+
+        return open_cluster(chosen)
     target = LocalTarget(chosen)
     if target.phase != "up" or not target.supervisor.alive():
         raise PlatformError(

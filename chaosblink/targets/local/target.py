@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import filelock
 import psutil
 
-from chaosblink.targets import Instance, Lifetime, PlatformError
+from chaosblink.targets import DEFAULT_NAME, Instance, Lifetime, PlatformError
 from chaosblink.targets.local import network
 from chaosblink.targets.local.environment import environment
 from chaosblink.targets.local.layout import Layout
 from chaosblink.targets.local.supervisor import Supervisor
-
-DEFAULT_NAME = "blinkchamber"
 
 
 def state_root() -> Path:
@@ -68,6 +69,11 @@ class LocalTarget:
         self.name = name
         self.state = state_of(name)
         self.supervisor = Supervisor(self.state)
+
+    @property
+    def options(self) -> str:
+        """What a command line says to mean this platform."""
+        return "" if self.name == DEFAULT_NAME else f"--name {self.name}"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -130,11 +136,28 @@ class LocalTarget:
             raise PlatformError(f"platform {self.name!r} has no secret {name!r}")
         return path
 
-    def log(self, instance: Instance) -> str:
-        """All the instance has logged so far; what the supervisor rotated away comes first."""
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep every other run off the platform meanwhile (a file lock, which dies with its process)."""
+        lock = filelock.FileLock(self.state / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise PlatformError(f"another run holds platform {self.name!r}; wait for it to end") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def log_end(self, instance: Instance) -> float:
+        """How many characters it has logged."""
+        return len(self.log(instance))
+
+    def log(self, instance: Instance, after: float = 0) -> str:
+        """What it has logged behind the first `after` characters; what the supervisor rotated away comes first."""
         base = self.state / "logs" / f"{instance.name}.log"
         parts = [path for path in (base.with_name(base.name + ".1"), base) if path.exists()]
-        return "".join(path.read_text(errors="replace") for path in parts)
+        return "".join(path.read_text(errors="replace") for path in parts)[int(after) :]
 
     def inside(self, instance: Instance, command: list[str]) -> tuple[list[str], dict[str, str]]:
         """Command line and environment that run `command` where the instance runs, as `kubectl exec` would.
