@@ -1,0 +1,186 @@
+"""The pods of one node as a target of the local faults: their processes are this machine's, found by cgroup."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from chaosblink.agent.cgroups import Cgroups
+from chaosblink.agent.partition import Partition
+from chaosblink.faults import journal, processes
+from chaosblink.observer.processes import read_processes
+from chaosblink.targets import Instance, Lifetime, PlatformError
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod the agent may act on; it goes into the victims' `place`, so that an agent finds it after its own restart.
+
+    `beside` are ids of the pod's containers that are not the server (an injector's agent), which no fault touches.
+    """
+
+    name: str
+    namespace: str
+    component: str
+    uid: str
+    beside: tuple[str, ...] = ()
+
+    def place(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**asdict(self), "beside": list(self.beside)}
+
+
+def pod_of(place: dict[str, Any]) -> Pod:
+    """A pod from its JSON; KeyError names what is missing."""
+    return Pod(
+        place["name"], place["namespace"], place["component"], place["uid"], tuple(str(b) for b in place["beside"])
+    )
+
+
+class Node:
+    """Target interface (see `chaosblink.targets.Target`) over the pods of this node that were made known to it.
+
+    A kubelet runs what is here and restarts what ends: starting and stopping are not an agent's to do.
+    """
+
+    kind = "node"
+    options = ""
+    ca_file = Path("/dev/null")
+
+    def __init__(self, name: str, state: Path, cgroups: Cgroups, partition: Partition) -> None:
+        self.name, self.state = name, state
+        self.settings: dict[str, Any] = {}
+        self._cgroups, self._partition = cgroups, partition
+        self._pods: dict[str, Pod] = {}
+        for place in journal.open_faults(self):
+            for victim in journal.load(place).victims:
+                self.know(pod_of(victim.place))
+
+    def know(self, pod: Pod) -> Instance:
+        """From now on the pod is one of the instances; a pod that took over a name takes its place."""
+        self._pods[pod.name] = pod
+        return self._instance(pod)
+
+    def pod(self, instance: Instance) -> Pod:
+        """The pod of an instance; PlatformError when it is not known."""
+        if instance.name not in self._pods:
+            raise PlatformError(f"the agent of {self.name} does not know {instance.name}")
+        return self._pods[instance.name]
+
+    def instances(self, component: str | None = None) -> list[Instance]:
+        """The pods made known so far, in order of name."""
+        chosen = [pod for _, pod in sorted(self._pods.items()) if component in (None, pod.component)]
+        return [self._instance(pod) for pod in chosen]
+
+    def lifetime(self, instance: Instance) -> Lifetime | None:
+        """The server container's first process."""
+        group = self._server(instance)
+        for pid in self._eldest_first(group):
+            try:
+                started = psutil.Process(pid).create_time()
+            except psutil.NoSuchProcess:
+                continue
+            return Lifetime(pid, started, f"{self.pod(instance).uid}/{group[pid]}")
+        return None
+
+    def processes(self, instance: Instance) -> list[int]:
+        """Pids (of this node) of the server container's processes, main process first."""
+        return self._eldest_first(self._server(instance))
+
+    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True) -> None:
+        """Drop the pod's packets, but for those between it and its node."""
+        self._partition.cut(self._anyone(instance), inbound, outbound)
+
+    def rejoin(self, instance: Instance) -> None:
+        """Undo `isolate`; no error when the pod, and its network with it, is gone."""
+        if (pid := self._cgroups.anyone(self.pod(instance).uid)) is not None:
+            self._partition.mend(pid)
+
+    def dropped(self, instance: Instance) -> int | None:
+        """Packets `isolate` has dropped so far; None while nothing is cut, or the pod is gone."""
+        pid = self._cgroups.anyone(self.pod(instance).uid)
+        return None if pid is None else self._partition.dropped(pid)
+
+    def start(self, instance: Instance) -> None:
+        """PlatformError: that is the kubelet's."""
+        raise PlatformError(f"the kubelet has not started {instance.name} again")
+
+    def stop(self, instance: Instance) -> None:
+        """PlatformError: a kubelet restarts what is stopped."""
+        raise PlatformError(f"{instance.name} cannot be kept down: the kubelet restarts what ends")
+
+    def whereabouts(self, instance: Instance) -> dict[str, str]:  # noqa: ARG002
+        """Nothing: CPU is asked for by `cpu`."""
+        return {}
+
+    def endpoint(self, name: str) -> tuple[str, int]:
+        """PlatformError: an agent is no client of the platform."""
+        raise _foreign(name)
+
+    def secret(self, name: str) -> str:
+        """PlatformError: an agent has no secret of the platform."""
+        raise _foreign(name)
+
+    def secret_file(self, name: str) -> Path:
+        """PlatformError: an agent has no secret of the platform."""
+        raise _foreign(name)
+
+    def log(self, instance: Instance, after: float = 0) -> str:  # noqa: ARG002
+        """PlatformError: logs are read through the API."""
+        raise _foreign(instance.name)
+
+    def log_end(self, instance: Instance) -> float:
+        """PlatformError: logs are read through the API."""
+        raise _foreign(instance.name)
+
+    def hold(self) -> AbstractContextManager[None]:
+        """PlatformError: runs exclude each other by a lease."""
+        raise _foreign("lease")
+
+    def strangers(self, instance: Instance, ticks: dict[int, int]) -> list[int]:
+        """Of some processes (pid to start tick) those that live and are not the pod's server."""
+        own = self._server(instance)
+        return [pid for pid, tick in ticks.items() if pid not in own and processes.started(pid) == tick]
+
+    def usage(self, pods: list[Pod]) -> dict[str, tuple[float, int]]:
+        """By name of the pod: CPU seconds of its server's processes so far, and their resident bytes."""
+        everyone, boxes = read_processes(), self._cgroups.by_pod([pod.uid for pod in pods])
+        answer = {}
+        for pod in pods:
+            own = [everyone[p] for p, box in boxes[pod.uid].items() if box not in pod.beside and p in everyone]
+            answer[pod.name] = (sum(process.cpu_s for process in own), sum(process.rss for process in own))
+        return answer
+
+    def _server(self, instance: Instance) -> dict[int, str]:
+        """Pid to container id of the server's own container; of two (one ending, one new) both."""
+        pod = self.pod(instance)
+        return {pid: box for pid, box in self._cgroups.of(pod.uid).items() if box not in pod.beside}
+
+    def _eldest_first(self, group: dict[int, str]) -> list[int]:
+        """Main processes (whose parent is outside) first; of several the newest life first."""
+
+        def key(pid: int) -> tuple[bool, float, int]:
+            try:
+                process = psutil.Process(pid)
+                return process.ppid() in group, -process.create_time(), pid
+            except psutil.NoSuchProcess:
+                return True, 0.0, pid
+
+        return sorted(group, key=key)
+
+    def _anyone(self, instance: Instance) -> int:
+        pid = self._cgroups.anyone(self.pod(instance).uid)
+        if pid is None:
+            raise PlatformError(f"no process of {instance.name} is on {self.name}")
+        return pid
+
+    def _instance(self, pod: Pod) -> Instance:
+        return Instance(pod.name, pod.component, 0, "", 0, self.name)
+
+
+def _foreign(what: str) -> PlatformError:
+    return PlatformError(f"an agent knows nothing of {what}")

@@ -1,0 +1,72 @@
+"""Cuts a pod off from all others: a table of nft in the pod's own network namespace."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import psutil
+
+from chaosblink.targets import PlatformError
+
+TABLE = "inet chaosblink"
+
+
+def node_addresses() -> list[str]:
+    """The node's own addresses: the kubelet probes its pods from there, as it would do on a node that is cut off."""
+    own = [
+        a.address.split("%")[0] for each in psutil.net_if_addrs().values() for a in each if a.family.name != "AF_PACKET"
+    ]
+    return sorted(set(own))
+
+
+class Partition:
+    """The cuts of one node's pods; a pod is named by any of its processes. PlatformError when nft refuses."""
+
+    def __init__(self, spared: Callable[[], list[str]] = node_addresses) -> None:
+        self._spared = spared
+
+    def cut(self, pid: int, inbound: bool, outbound: bool) -> None:
+        """Drop and count every packet to or from the pod, but those of its own loopback and of its node."""
+        spared = self._spared()
+        lines = [f"add table {TABLE}", f"delete table {TABLE}", f"add table {TABLE}"]  # in one step, whatever was there
+        if inbound:
+            lines += _chain("in", "input", "iif", "saddr", spared)
+        if outbound:
+            lines += _chain("out", "output", "oif", "daddr", spared)
+        _nft(pid, ["-f", "-"], "\n".join(lines))
+
+    def mend(self, pid: int) -> None:
+        """Let everything through again; no error when nothing was cut."""
+        if self.dropped(pid) is not None:
+            _nft(pid, ["delete", "table", *TABLE.split()])
+
+    def dropped(self, pid: int) -> int | None:
+        """Packets dropped so far; None while nothing is cut."""
+        said = json.loads(_nft(pid, ["-j", "list", "ruleset"]))["nftables"]
+        rules = [e["rule"] for e in said if "rule" in e and e["rule"]["table"] == TABLE.split()[1]]
+        counters = [part["counter"]["packets"] for rule in rules for part in rule["expr"] if "counter" in part]
+        return sum(counters) if counters else None
+
+
+def _chain(name: str, hook: str, interface: str, address: str, spared: list[str]) -> list[str]:
+    chain = f"{TABLE} {name}"
+    lines = [f"add chain {chain} {{ type filter hook {hook} priority -300; policy accept; }}"]
+    lines.append(f"add rule {chain} {interface} lo accept")
+    for family in ("ip", "ip6"):
+        own = [one for one in spared if (":" in one) == (family == "ip6")]
+        if own:
+            lines.append(f"add rule {chain} {family} {address} {{ {', '.join(own)} }} accept")
+    return [*lines, f"add rule {chain} counter drop"]
+
+
+def _nft(pid: int, arguments: list[str], script: str = "") -> str:
+    command = ["nsenter", f"--net=/proc/{pid}/ns/net", "nft", *arguments]
+    try:
+        done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise PlatformError(f"the agent's image lacks {error.filename}") from None
+    if done.returncode:
+        raise PlatformError(f"nft refused: {' '.join(done.stderr.split())[:300]}")
+    return done.stdout

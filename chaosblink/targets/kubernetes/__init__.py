@@ -1,0 +1,1 @@
+"""The platform in a cluster: pods as instances, asked through the API and at their own addresses."""

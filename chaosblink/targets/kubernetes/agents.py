@@ -1,0 +1,36 @@
+"""What an agent asks of the API: labels, pods of its node, the digest of the run's token; and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubernetes import client, config
+
+from chaosblink.targets.kubernetes import names
+from chaosblink.targets.kubernetes.api import Api, Missing
+
+
+class AgentApi:
+    """The API with an agent's own ServiceAccount; PlatformError when it does not answer."""
+
+    def __init__(self) -> None:
+        configuration = client.Configuration()
+        config.load_incluster_config(client_configuration=configuration)
+        self._api = Api(configuration, "of this agent")
+
+    def labels(self, namespace: str) -> dict[str, str]:
+        """Labels of a namespace."""
+        return dict(self._api.namespace(namespace)["metadata"].get("labels", {}))
+
+    def pod(self, namespace: str, name: str) -> dict[str, Any]:
+        """A pod as the API words it."""
+        what = f"get pod {namespace}/{name}"
+        found: dict[str, Any] = self._api.ask(what, self._api.core.read_namespaced_pod, name, namespace)
+        return found
+
+    def token_digest(self) -> str:
+        """SHA-256 of the present run's token, hexadecimal; empty while there is no run."""
+        try:
+            return self._api.secret(names.NAMESPACE, names.TOKEN).get("digest", b"").decode()
+        except Missing:
+            return ""
