@@ -82,14 +82,29 @@ class Target(Protocol):
     def log(self, instance: Instance) -> str:
         """All the instance has logged so far."""
 
-    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True) -> None:
-        """Drop the packets between the instance and all others; PlatformError where the target cannot partition."""
+    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True, clients: bool = True) -> None:
+        """Drop the packets between the instance and all others; PlatformError where the target cannot partition.
+
+        With `clients` false the run's own clients still reach it: they are then on its side of the partition.
+        """
+
+    def cannot(self, fault: str) -> str:
+        """Why this platform does not allow a fault (the capability that is missing), empty when it does."""
 
     def rejoin(self, instance: Instance) -> None:
         """Undo `isolate`; no error when nothing is dropped."""
 
     def dropped(self, instance: Instance) -> int | None:
         """Packets `isolate` has dropped so far; None while the instance is not isolated."""
+
+
+def entrance(target: Target, name: str) -> tuple[str, int]:
+    """All addresses of `endpoint(name)`, one an edge instance, separated by commas as in libpq's `host`, and the port.
+
+    A client tries the next where one refuses, as it would with a name of several A records.
+    """
+    _, port = target.endpoint(name)
+    return ",".join(edge.address for edge in target.instances("edge")), port
 
 
 def open_target(name: str | None = None) -> Target:
