@@ -23,9 +23,9 @@ def resolve(target: Target, selector: str, seed: int | None = None) -> list[Inst
     """The instances a selector names now, in order of name; never empty.
 
     `component/role[@set][:count]`: a role (`leader`, `standby`, `primary`, `master`, `replica`, `active`) is asked of
-    every server, `*` is every instance that is up and `any` one of them. Where several fit a role, and for `any`, one is
-    drawn by `seed` (default: environment CHAOSBLINK_SEED, else 1), or as many as `:2` says. `@2` keeps Redis's second
-    set.
+    every server, `*` is every instance that is up and `any` one of them. Where several fit a role, and for `any`, one
+    is drawn by `seed` (default: environment CHAOSBLINK_SEED, else 1), or as many as `:2` says. `@2` keeps Redis's
+    second set.
     """
     parts = PATTERN.fullmatch(selector)
     if parts is None:
