@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chaosblink.experiments import plan
 from chaosblink.experiments.session import Options, Recording, Session
 from chaosblink.targets import DEFAULT_NAME, PlatformError, open_target
 
@@ -19,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaosblink")
     group.addoption("--platform", default=DEFAULT_NAME, help="name of the platform that is up")
     group.addoption("--experiment", action="append", default=[], help="run only this experiment (repeatable)")
+    group.addoption("--all", action="store_true", dest="everything", help="run every experiment, not the default ones")
     group.addoption("--rounds", type=int, default=3, help="rounds of each experiment (default 3)")
     group.addoption("--round", type=int, default=None, help="repeat only this round of the plan")
     group.addoption(
@@ -29,10 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the suites of the chosen experiments."""
+    """Keep the suites of the chosen experiments: those named, else all, else the default ones."""
     chosen = config.getoption("--experiment")
     if not chosen:
-        return
+        chosen = plan.known() if config.getoption("everything") else plan.defaults()
     away = [item for item in items if _experiment(item) not in (None, *chosen)]
     config.hook.pytest_deselected(items=away)
     items[:] = [item for item in items if item not in away]
@@ -53,6 +55,7 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
         option("--seed"),
         option("--run-dir"),
         option("--weakened"),
+        option("everything"),
     )
     try:
         with Session(open_target(option("--platform")), options, _progress(request.config)) as opened:

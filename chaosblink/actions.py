@@ -36,12 +36,14 @@ def pause(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
     return _inject("pause", victim, ttl)
 
 
-def isolate(victim: str, ttl: float = TTL_S, inbound: bool = True, outbound: bool = True) -> dict[str, Any]:
+def isolate(
+    victim: str, ttl: float = TTL_S, inbound: bool = True, outbound: bool = True, clients: bool = True
+) -> dict[str, Any]:
     """Cut the instance `victim` names off from all others until `revert`, at most `ttl` seconds.
 
-    With `inbound` or `outbound` false the cut is one-way.
+    With `inbound` or `outbound` false the cut is one-way; with `clients` false the run's own clients still reach it.
     """
-    return _inject("isolate", victim, ttl, inbound=inbound, outbound=outbound)
+    return _inject("isolate", victim, ttl, inbound=inbound, outbound=outbound, clients=clients)
 
 
 def revert() -> list[str]:

@@ -187,6 +187,8 @@ def report(run: Path) -> None:
 @main.command()
 @name_option
 @click.option("--experiment", "experiments", multiple=True, metavar="NAME", help="Run only this one (repeatable).")
+@click.option("--all", "everything", is_flag=True, help="Run every experiment, not only the default ones.")
+@click.option("--list", "listing", is_flag=True, help="List the experiments and run nothing.")
 @click.option("--rounds", default=None, type=click.IntRange(1), help="Rounds of each experiment [default: 3].")
 @click.option("--round", "only_round", default=None, type=click.IntRange(1), help="Repeat just this round of the plan.")
 @click.option("--seed", default=None, type=int, help="Decides everything random; a new one is drawn and printed.")
@@ -194,14 +196,21 @@ def report(run: Path) -> None:
 @click.option("--keep", is_flag=True, help="Leave the platform up afterwards.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the chart.")
 @clear_errors
-def run(name: str, **options: Any) -> None:
+def run(name: str, listing: bool, **options: Any) -> None:
     """Run the chaos suites on the platform and write the report.
+
+    Without --experiment and --all, the default experiments are run (`--list` shows which).
 
     A platform that is up is used and left as it is; otherwise one is brought up and removed at the end.
     Exit code 0 when every promise was kept, 1 when one was broken or could not be judged, 2 when no run was possible.
     """
-    from chaosblink.main_job import run_suites
+    from chaosblink.main_job import experiments_table, run_suites
 
+    if listing:
+        click.echo(experiments_table())
+        return
+    if options["everything"] and options["experiments"]:
+        raise PlatformError("--all runs every experiment and --experiment names one: give one of the two")
     sys.exit(run_suites(name, progress=_progress(), **options))
 
 

@@ -11,6 +11,18 @@ from typing import Any, Literal, TypeVar
 Outcome = Literal["ok", "fail", "unknown"]
 
 
+BEHIND = {"pgpool": "postgresql", "sentinel": "redis"}
+"""The store that a component without data of its own serves: a fault in it is judged by the writes there."""
+EDGE_REDIS = "redis-master"
+"""The edge's Redis entrance (`redis-master/fresh`) leads to the master of set 1."""
+
+
+def store_of(path: str) -> str:
+    """`redis-2/fresh` -> `redis-2`; the edge's Redis entrance counts as set 1."""
+    store = path.partition("/")[0]
+    return "redis-1" if store == EDGE_REDIS else store
+
+
 class HistoryError(ValueError):
     """A line that is whole but not of this format; the message names file and line number."""
 
@@ -20,7 +32,7 @@ class Operation:
     """One operation of a workload. All times are `time.monotonic_ns()`.
 
     `path` names client and route, `<component>/<kind>`: `postgresql/fresh`, `postgresql/persistent`,
-    `vault/fresh`, `vault/persistent`, `redis-1/persistent` (set 1), `redis-1/fresh`, `login`.
+    `vault/fresh`, `vault/persistent`, `redis-1/persistent` (set 1), `redis-1/fresh`, `redis-1/read`, `login`.
     `id` is unique in the run and is what a final read looks for; for logins it only labels.
     `fail` is certain (it did not and will not happen); everything not certain is `unknown`.
     """
@@ -35,6 +47,11 @@ class Operation:
     reason: str = ""
     server: str = ""
     """Instance that acknowledged (`postgresql-1`), asked of the server in the operation itself; empty when unknown."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it stores something that a final read can look for: a login and a `read` do not."""
+        return self.op not in ("login", "read")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ def run_suites(
     seed: int | None,
     keep: bool,
     weakened: bool,
+    everything: bool,
     overrides: tuple[str, ...],
     progress: Progress,
 ) -> int:
@@ -45,7 +46,8 @@ def run_suites(
     try:
         folder = run_folder.RUNS / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-local"
         chosen_seed = random.randrange(10**6) if seed is None else seed
-        code = _pytest(_options(name, experiments, rounds, only_round, chosen_seed, weakened), folder)
+        flags = (["--weakened"] if weakened else []) + (["--all"] if everything else [])
+        code = _pytest(_options(name, experiments, rounds, only_round, chosen_seed) + flags, folder)
         if not folder.exists():
             return code
         _conclude(folder)
@@ -58,12 +60,26 @@ def run_suites(
 
 
 def _options(
-    name: str, experiments: tuple[str, ...], rounds: int | None, only_round: int | None, seed: int, weakened: bool
+    name: str, experiments: tuple[str, ...], rounds: int | None, only_round: int | None, seed: int
 ) -> list[str]:
     options = [f"--platform={name}", f"--rounds={rounds or DEFAULT_ROUNDS}", f"--seed={seed}"]
     options += [f"--experiment={experiment}" for experiment in experiments]
-    options += [f"--round={only_round}"] if only_round else []
-    return options + (["--weakened"] if weakened else [])
+    return options + ([f"--round={only_round}"] if only_round else [])
+
+
+def experiments_table() -> str:
+    """Every experiment: name, whether it is run by default, seconds a round usually takes, tags, title."""
+    rows = [("experiment", "default", "a round", "tags", "title")]
+    for name in plan.known():
+        content = plan.load(name)
+        tags = ", ".join(tag for tag in content["tags"] if tag != plan.DEFAULT)
+        took = f"{plan.seconds(content)} s"
+        rows.append((name, "yes" if name in plan.defaults() else "", took, tags, content["title"]))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
+    ]
+    return "\n".join(lines)
 
 
 def _pytest(options: list[str], folder: Path) -> int:

@@ -11,7 +11,8 @@ from chaoslib.exceptions import ActivityFailed
 from chaosblink import components
 from chaosblink.faults import FaultError, undo
 from chaosblink.faults.timeline import mark
-from chaosblink.targets import PlatformError, Target, open_target
+from chaosblink.selectors import SINGLE
+from chaosblink.targets import PlatformError, Target, entrance, open_target
 from chaosblink.waiting import Timeout, until
 from chaosblink.workloads.login import LoginFailed
 from chaosblink.workloads.login_path import login_once
@@ -19,7 +20,7 @@ from chaosblink.workloads.spec import LoginRoute
 
 logger = logging.getLogger("chaostoolkit")
 
-__all__ = ["becomes_redundant", "healthy", "login_succeeds", "nothing_left", "redundant"]
+__all__ = ["becomes_led", "becomes_redundant", "healthy", "login_succeeds", "nothing_left", "redundant"]
 
 
 def redundant(component: str) -> bool:
@@ -45,6 +46,24 @@ def becomes_redundant(component: str, within: float = 60.0) -> float:
     except Timeout:
         last = said[-1].why if said else "no answer"
         raise ActivityFailed(f"{component} is not redundant within {within:g} s: {last}") from None
+    return round(time.monotonic() - began, 3)
+
+
+def becomes_led(component: str, within: float = 30.0) -> float:
+    """Wait until one instance of `component`, and only one, says that it leads; how many seconds that took.
+
+    For what is done next to a new leader: full redundancy comes later.
+    """
+    asked, began = _component(component), time.monotonic()
+
+    def leaders() -> bool:
+        return [asked.role(instance) in SINGLE for instance in asked.instances()].count(True) == 1
+
+    try:
+        until(leaders, within, f"{component} has a leader", every=0.1)
+    except Timeout as timeout:
+        raise ActivityFailed(str(timeout)) from None
+    mark("mark", {"text": f"{component} has one leader"})
     return round(time.monotonic() - began, 3)
 
 
@@ -102,7 +121,7 @@ def _target() -> Target:
 
 
 def _route(target: Target) -> LoginRoute:
-    address, port = target.endpoint("identity")
+    address, port = entrance(target, "identity")
     return LoginRoute(
         address=address,
         port=port,

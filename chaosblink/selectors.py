@@ -12,7 +12,7 @@ from chaosblink.targets import Instance, PlatformError, Target
 SEED = "CHAOSBLINK_SEED"
 SINGLE = ("leader", "primary", "master")
 """Roles only one instance may have (in Redis: one of a set); two of them is a platform no fault should be put on."""
-PATTERN = re.compile(r"(?P<component>[a-z]+)/(?P<role>[a-z]+|\*)(@(?P<set>[0-9]+))?")
+PATTERN = re.compile(r"(?P<component>[a-z]+)/(?P<role>[a-z]+|\*)(@(?P<set>[0-9]+))?(:(?P<count>[1-9]))?")
 
 
 class SelectorError(PlatformError):
@@ -22,9 +22,10 @@ class SelectorError(PlatformError):
 def resolve(target: Target, selector: str, seed: int | None = None) -> list[Instance]:
     """The instances a selector names now, in order of name; never empty.
 
-    `component/role[@set]`: a role (`leader`, `standby`, `primary`, `master`, `replica`, `active`) is asked of every
-    server, `*` is every instance that is up and `any` one of them. Where several fit a role, and for `any`, one is
-    drawn by `seed` (default: environment CHAOSBLINK_SEED, else 1). `@2` keeps Redis's second set.
+    `component/role[@set][:count]`: a role (`leader`, `standby`, `primary`, `master`, `replica`, `active`) is asked of
+    every server, `*` is every instance that is up and `any` one of them. Where several fit a role, and for `any`, one
+    is drawn by `seed` (default: environment CHAOSBLINK_SEED, else 1), or as many as `:2` says. `@2` keeps Redis's
+    second set.
     """
     parts = PATTERN.fullmatch(selector)
     if parts is None:
@@ -42,7 +43,7 @@ def resolve(target: Target, selector: str, seed: int | None = None) -> list[Inst
         raise SelectorError(f"{selector} names nothing now ({seen}): a fault on nothing is an error")
     if parts["role"] in SINGLE:
         _one_a_set(selector, found)
-    return found if parts["role"] == "*" else [_draw(found, selector, seed)]
+    return found if parts["role"] == "*" else _draw(found, int(parts["count"] or 1), selector, seed)
 
 
 def _of_set(selector: str, component: str, instances: list[Instance], number: str | None) -> list[Instance]:
@@ -62,6 +63,8 @@ def _one_a_set(selector: str, found: list[Instance]) -> None:
         raise SelectorError(f"{selector}: {' and '.join(i.name for i in found)} both say they are; wait until one does")
 
 
-def _draw(found: list[Instance], selector: str, seed: int | None) -> Instance:
+def _draw(found: list[Instance], count: int, selector: str, seed: int | None) -> list[Instance]:
+    if len(found) < count:
+        raise SelectorError(f"{selector}: there are only {len(found)} ({', '.join(i.name for i in found)})")
     chosen = int(os.environ.get(SEED, "1")) if seed is None else seed
-    return random.Random(f"{chosen} {selector}").choice(found)
+    return sorted(random.Random(f"{chosen} {selector}").sample(found, count), key=lambda instance: instance.name)

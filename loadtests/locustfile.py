@@ -5,7 +5,8 @@
         --shape steady --logins logins.jsonl
 
 `--host` may be the edge's address: requests carry the name in LOGIN_HOST (default identity.blinkchamber.test) in SNI,
-certificate check and Host header. LOGIN_USERS (default 100) says how many users were seeded. Secrets come from files
+certificate check and Host header. LOGIN_ADDRESSES (`a,b`, the first as in `--host`) names several edges: the next is
+tried where one refuses. LOGIN_USERS (default 100) says how many users were seeded. Secrets come from files
 named in the environment and never from arguments. Without `--headless` the web page has the same fields.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
+from addresses import install
 from locust import LoadTestShape, events
 from login_log import LoginLog
 from login_user import LoginUser
@@ -32,7 +34,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 @events.test_start.add_listener
-def _start_log(environment: Any, **_: Any) -> None:
+def _start(environment: Any, **_: Any) -> None:
+    install()
     if environment.parsed_options.logins:
         log = LoginLog(environment.parsed_options.logins)
         environment.events.request.add_listener(log.request)

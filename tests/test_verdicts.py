@@ -316,11 +316,9 @@ def test_a_verdict_has_the_fields_of_the_contract() -> None:
 
 
 def test_every_promise_says_its_reason_and_source() -> None:
-    experiments = {scenario.name for scenario in (VAULT, POSTGRESQL, REDIS, IDENTITY)}
     for promise in PROMISES.values():
         assert promise.reason, promise.id
         assert promise.source, promise.id
-        assert set(promise.experiments) <= experiments, promise.id
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,10 @@ class Node:
         """Pids (of this node) of the server container's processes, main process first."""
         return self._eldest_first(self._server(instance))
 
-    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True) -> None:
-        """Drop the pod's packets, but for those between it and its node."""
+    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True, clients: bool = True) -> None:
+        """Drop the pod's packets, but for those between it and its node; PlatformError with `clients` false."""
+        if not clients:
+            raise PlatformError("an agent cannot tell the run's clients from others: they are cut off too")
         self._partition.cut(self._anyone(instance), inbound, outbound)
 
     def rejoin(self, instance: Instance) -> None:
@@ -104,6 +106,10 @@ class Node:
         """Packets `isolate` has dropped so far; None while nothing is cut, or the pod is gone."""
         pid = self._cgroups.anyone(self.pod(instance).uid)
         return None if pid is None else self._partition.dropped(pid)
+
+    def cannot(self, fault: str) -> str:
+        """A kubelet restarts what is stopped; everything else works."""
+        return "a kubelet restarts what is stopped" if fault == "stop" else ""
 
     def start(self, instance: Instance) -> None:
         """PlatformError: that is the kubelet's."""

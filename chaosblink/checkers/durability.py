@@ -43,7 +43,7 @@ class Copy:
 def check(recorded: Round, bound: float, stores: str, copies: Mapping[str, int]) -> Finding:
     """No acknowledged operation is lost, no refused one visible and none twice, on the leader and on every replica.
 
-    `stores` is `under-fault` or `bystanders`; `copies` says how many servers hold a store (`{"redis": 2}`).
+    `stores` is `under-fault`, `bystanders` or `all`; `copies` says how many servers hold a store (`{"redis": 2}`).
     """
     lacking = recorded.lacks(*NEEDS)
     if lacking:
@@ -55,8 +55,7 @@ def check(recorded: Round, bound: float, stores: str, copies: Mapping[str, int])
     wrong = {operation for copy in found for operation in copy.wrong}
     if len(wrong) > bound:
         return Finding("fail", len(wrong), "; ".join(str(copy) for copy in found if copy.wrong))
-    gaps = [gap for store in judged for gap in _gaps(recorded, store, copies.get(store.partition("-")[0], 1))]
-    if gaps:
+    if gaps := [gap for store in judged for gap in unread(recorded, store, copies)]:
         return unknown("; ".join(gaps))
     checked = sum(copy.acknowledged for copy in found if copy.role in LEADERS)
     return Finding("pass", len(wrong), f"{checked} acknowledged writes found on each of {len(found)} servers")
@@ -64,7 +63,7 @@ def check(recorded: Round, bound: float, stores: str, copies: Mapping[str, int])
 
 def durability(operations: Iterable[Operation], reads: Iterable[FinalRead], store: str) -> list[Copy]:
     """Compare the operations on `store` with each complete final read of it; `unknown` ones may be there or not."""
-    mine = [op for op in operations if op.op != "login" and store_of(op.path) == store]
+    mine = [op for op in operations if op.writes and store_of(op.path) == store]
     acknowledged = [op.id for op in mine if op.outcome == "ok"]
     refused = [op.id for op in mine if op.outcome == "fail"]
     ours = {op.id for op in mine}
@@ -84,14 +83,15 @@ def _last_reads(reads: Iterable[FinalRead], store: str) -> list[FinalRead]:
     return list({read.instance: read for read in reads if read.store == store}.values())
 
 
-def _gaps(recorded: Round, store: str, copies: int) -> list[str]:
-    """Why the final reads of a store do not allow to say that nothing is lost."""
+def unread(recorded: Round, store: str, copies: Mapping[str, int]) -> list[str]:
+    """Why the final reads of a store do not allow to say what is lost; `copies` as in `check`."""
+    needed = copies.get(store.partition("-")[0], 1)
     reads = _last_reads(recorded.final_reads, store)
     gaps = [f"{store} on {read.instance} was not read whole: {read.why}" for read in reads if not read.complete]
-    if len(reads) < copies:
-        gaps.append(f"{store} was read on {len(reads)} of {copies} servers")
+    if len(reads) < needed:
+        gaps.append(f"{store} was read on {len(reads)} of {needed} servers")
     if not any(read.role in LEADERS for read in reads):
         gaps.append(f"{store} was not read on a leader")
-    if not any(op.outcome == "ok" for op in recorded.operations if store_of(op.path) == store):
+    if not any(op.outcome == "ok" and op.writes for op in recorded.operations if store_of(op.path) == store):
         gaps.append(f"nothing on {store} was acknowledged, so nothing is proven")
     return gaps

@@ -63,10 +63,10 @@ def failover(roles: list[Event], t0: int) -> Failover:
 
 
 def roles_under_fault(recorded: Round) -> list[Event]:
-    """Role events of the peers of the victim: of its component, and for Redis of its set only."""
+    """Role events of the peers of the victim: of the component it leads or serves, and for Redis of one set only."""
     events = [event for event in recorded.events if event.kind == "role"]
-    mine = [event for event in events if event.data.get("component") == recorded.component]
-    if recorded.component != "redis":
+    mine = [event for event in events if event.data.get("component") == recorded.led]
+    if recorded.led != "redis":
         return mine
     # Set i is redis-master-(i-1) and redis-replica-(i-1): docs/architecture.md, "The platform, as instances".
     ordinal = f"-{int(recorded.redis_set) - 1}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosblink.history import (
+    BEHIND,
     Event,
     FinalRead,
     HistoryError,
@@ -17,10 +18,10 @@ from chaosblink.history import (
     read_events,
     read_final_reads,
     read_operations,
+    store_of,
 )
 
-EDGE_REDIS = "redis-master"
-"""The edge's Redis entrance (`redis-master/persistent`) leads to the master of set 1."""
+__all__ = ["Round", "load", "store_of"]
 
 
 @dataclass
@@ -53,13 +54,24 @@ class Round:
 
     @property
     def redis_set(self) -> str:
-        """`redis/master@2` -> `2`; sets count from 1, and a selector without @ means the first."""
-        return str(self.settings.get("selector", "")).partition("@")[2] or "1"
+        """`redis/master@2` -> `2`; without @ the round's own set, which its writers watched, else the first."""
+        named = str(self.settings.get("selector", "")).partition("@")[2].partition(":")[0]
+        return named or str(self.settings.get("set", "1"))
+
+    @property
+    def led(self) -> str:
+        """The component whose leaders the fault may change: for PgPool PostgreSQL, for Sentinel Redis."""
+        return BEHIND.get(self.component, self.component)
 
     @property
     def store(self) -> str:
         """The store under fault as paths and final reads call it: `redis-2`, `vault`; `identity` stores nothing."""
-        return f"redis-{self.redis_set}" if self.component == "redis" else self.component
+        return f"redis-{self.redis_set}" if self.led == "redis" else self.led
+
+    @property
+    def reverted(self) -> int | None:
+        """When the last of the round's faults was taken away (ns), None when the timeline holds no such event."""
+        return max((event.at for event in self.faults("reverted")), default=None)
 
     def faults(self, event: str) -> list[Event]:
         """Fault events of that name, in order of time."""
@@ -71,9 +83,9 @@ class Round:
         return [name for name, path in known.items() if focus is None or bool(path.get("focus")) is focus]
 
     def stores(self, which: str) -> list[str]:
-        """`under-fault` or `bystanders`: the stores that clients of this round write to."""
+        """`under-fault`, `bystanders` or `all`: the stores that clients of this round write to."""
         written = sorted({store_of(path) for path in self.paths() if path != "login"})
-        return [store for store in written if (store == self.store) == (which == "under-fault")]
+        return [store for store in written if which == "all" or (store == self.store) == (which == "under-fault")]
 
     def named(self, template: str) -> str:
         """A path of promises.yaml with `{store}`, `{component}` and `{set}` filled in."""
@@ -98,12 +110,6 @@ class Round:
     def lacks(self, *files: str) -> str:
         """Why these files do not allow a judgement, `` when they do."""
         return "; ".join(self.problems[name] for name in ("round.json", *files) if name in self.problems)
-
-
-def store_of(path: str) -> str:
-    """`redis-2/fresh` -> `redis-2`; the edge's Redis entrance counts as set 1."""
-    store = path.partition("/")[0]
-    return "redis-1" if store == EDGE_REDIS else store
 
 
 def load(folder: Path, experiment: str = "", number: int = 0) -> Round:

@@ -33,13 +33,18 @@ class Overlap:
         return f"{told}: {names([op.id for op in self.late])} (first of {self.new}: {self.first.id})"
 
 
-def check(recorded: Round, bound: float) -> Finding:
-    """At most `bound` operations on the store under fault were acknowledged by a leader already succeeded."""
+def check(recorded: Round, bound: float, may_return: bool = False) -> Finding:
+    """At most `bound` operations on the store under fault were acknowledged by a leader already succeeded.
+
+    With `may_return` (a round with two faults) leadership may go back to an earlier leader: then only what was
+    acknowledged by two servers in turn counts.
+    """
     lacking = recorded.lacks(*NEEDS)
     if lacking:
         return unknown(lacking)
-    acknowledged = [op for op in recorded.operations if op.outcome == "ok" and store_of(op.path) == recorded.store]
-    found = overlaps(acknowledged)
+    writes = [op for op in recorded.operations if op.writes and store_of(op.path) == recorded.store]
+    acknowledged = [op for op in writes if op.outcome == "ok"]
+    found = [overlap for overlap in overlaps(acknowledged) if overlap.interleaved or not may_return]
     late = sum(len(overlap.late) for overlap in found)
     if late > bound:
         return Finding("fail", late, "; ".join(map(str, found)))

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from chaosblink.experiments import locust, specs
 from chaosblink.experiments.companion import Companion
-from chaosblink.experiments.plan import PlannedRound, load
+from chaosblink.experiments.plan import PlannedRound, component, load
 from chaosblink.experiments.round import NEEDED, Round
 from chaosblink.experiments.slicing import Span, share_out
+from chaosblink.history import BEHIND
 from chaosblink.targets import Target
 from chaosblink.waiting import until
 
@@ -34,7 +35,7 @@ class Campaign:
     def __init__(self, target: Target, run: Path, experiment: str, progress: Progress, weakened: bool = False) -> None:
         self._target, self._run, self._progress = target, run, progress
         self._weakened = weakened
-        self._component = load(experiment)["tags"][0]
+        self._component = component(load(experiment))
         earlier = len(list((run / experiment).glob("streams-*")))
         self._streams = run / experiment / f"streams-{earlier + 1}"
         self._companions: list[Companion] = []
@@ -44,7 +45,8 @@ class Campaign:
         self._streams.mkdir(parents=True)
         python = [sys.executable, "-m"]
         logins = specs.workload(self._target, f"{self._run.name}-logins", self._streams, [specs.login_path()])
-        observer = specs.observer(self._target, self._streams, [self._component])
+        watched = [self._component, BEHIND.get(self._component, self._component)]
+        observer = specs.observer(self._target, self._streams, watched)
         self._logins = self._start("logins", [*python, "chaosblink.workloads", str(logins.write(self._file("logins")))])
         self._start("observer", [*python, "chaosblink.observer", str(observer.write(self._file("observer")))])
         self._start("locust", *locust.headless(self._target, self._streams / "logins.jsonl"))

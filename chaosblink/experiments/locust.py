@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from chaosblink.targets import Target
+from chaosblink.targets import Target, entrance
 from chaosblink.targets.local.layout import ROOT
 
 USERS = 2
@@ -15,8 +15,9 @@ SCRIPT = ROOT / "loadtests" / "locustfile.py"
 
 
 def environment(target: Target) -> dict[str, str]:
-    """Variables that name the files Locust's users need; no secret is in them."""
+    """Variables that name the edges and the files Locust's users need; no secret is in them."""
     return {
+        "LOGIN_ADDRESSES": entrance(target, "identity")[0],
         "LOGIN_CA_FILE": str(target.ca_file),
         "LOGIN_PASSWORD_FILE": str(target.secret_file("user-password")),
         "LOGIN_CLIENT_TOKEN_FILE": str(target.secret_file("login-client-token")),

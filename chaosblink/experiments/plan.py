@@ -9,9 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from chaosblink.targets import PlatformError
+from chaosblink.targets import PlatformError, Target
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+DEFAULT = "default"
 REDIS_SETS = 3
 LONGEST_DELAY_MS = 1000
 """Each round waits up to this long before it injects, so that faults do not fall in step with periodic checks."""
@@ -37,6 +38,34 @@ class PlannedRound:
 def known() -> dict[str, Path]:
     """Name and file of every experiment."""
     return {path.stem: path for path in sorted(EXPERIMENTS.glob("*.yaml"))}
+
+
+def defaults() -> list[str]:
+    """Experiments of a run that names none: those with the tag `default`, which together stay below 12 minutes."""
+    return [name for name in known() if DEFAULT in load(name)["tags"]]
+
+
+def component(experiment: dict) -> str:
+    """The component under fault: an experiment's first tag."""
+    return str(experiment["tags"][0])
+
+
+def seconds(experiment: dict) -> int:
+    """How long a round usually takes, from the experiment's own `extensions`; 0 when it does not say."""
+    said = [each for each in experiment.get("extensions", []) if each.get("name") == "chaosblink"]
+    return int(said[0]["round_takes_s"]) if said else 0
+
+
+def faults(experiment: dict) -> set[str]:
+    """Names of the faults an experiment's method injects."""
+    actions = [step["provider"] for step in experiment["method"] if step["type"] == "action"]
+    return {p["func"] for p in actions if p["module"] == "chaosblink.actions" and p["func"] != "revert"}
+
+
+def not_run(experiments: list[str], target: Target) -> dict[str, str]:
+    """Experiments that need a fault this platform does not allow, each with the capability that is missing."""
+    refused = {name: [target.cannot(fault) for fault in sorted(faults(load(name)))] for name in experiments}
+    return {name: "; ".join(filter(None, why)) for name, why in refused.items() if any(why)}
 
 
 def load(name: str) -> dict:
@@ -78,7 +107,7 @@ def repeat(planned: PlannedRound, number: int) -> PlannedRound:
     return replace(planned, round=number, folder=f"{planned.experiment}/round-{number:02d}", repeats=planned.round)
 
 
-def write(plan: list[PlannedRound], seed: int, run: Path) -> None:
-    """Write plan.json into the run folder."""
-    content = {"seed": seed, "rounds": [asdict(planned) for planned in plan]}
+def write(plan: list[PlannedRound], seed: int, run: Path, not_run: dict[str, str] | None = None) -> None:
+    """Write plan.json into the run folder; `not_run` names experiments left out and the capability that is missing."""
+    content = {"seed": seed, "rounds": [asdict(planned) for planned in plan], "not_run": not_run or {}}
     (run / "plan.json").write_text(json.dumps(content, indent=1))

@@ -193,6 +193,7 @@ class Round:
             "round": self._planned.round,
             "seed": self._planned.seed,
             "component": self._component,
+            "set": self._planned.set,
             "paths": {
                 p.path: {"interval_ms": p.interval_ms, "deadline_ms": p.deadline_ms, "focus": p.path in in_focus}
                 for p in paths
@@ -209,12 +210,13 @@ class Round:
     def _outcome(self) -> dict[str, Any]:
         events = read_events(self.folder / "timeline.jsonl")
         faults = [e.data for e in events if e.kind == "fault"]
-        bitten = next(data for data in faults if data.get("event") == "bitten")
-        whole = [e.at for e in events if e.kind == "redundant" and e.data["redundant"] and e.at > self.bitten]
+        bitten = [data for data in faults if data.get("event") == "bitten"]
+        answers = [e for e in events if e.kind == "redundant" and e.data["component"] == self._component]
+        whole = [e.at for e in answers if e.data["redundant"] and e.at > self.bitten]
         residue = [left for data in faults if data.get("event") == "residue" for left in data.get("left", [])]
         return {
-            "selector": bitten["selector"],
-            "victims": bitten["victims"],
+            "selector": bitten[0]["selector"],
+            "victims": list(dict.fromkeys(name for bite in bitten for name in bite["victims"])),
             "redundant_ms": (whole[0] - self.bitten) / 1e6 if whole else None,
             "residue": residue,
         }

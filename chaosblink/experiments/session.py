@@ -25,7 +25,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person chose for a run; `seed` None draws one, `only_round` repeats a single round of the plan."""
+    """What a person chose for a run; `seed` None draws one, `only_round` repeats a single round of the plan.
+
+    Without `experiments`, those with the tag `default` are run, or with `everything` all.
+    """
 
     experiments: tuple[str, ...] = ()
     rounds: int = 3
@@ -33,6 +36,7 @@ class Options:
     seed: int | None = None
     folder: Path | None = None
     weakened: bool = False
+    everything: bool = False
 
 
 class Session:
@@ -44,10 +48,12 @@ class Session:
         self.target, self._progress = target, progress
         self._held = ExitStack()
         self._seed = random.randrange(10**6) if options.seed is None else options.seed
-        chosen = list(options.experiments or plan.known())
+        chosen = list(options.experiments or (plan.known() if options.everything else plan.defaults()))
+        self._not_run = plan.not_run(chosen, target)
+        possible = [name for name in chosen if name not in self._not_run]
         self.plan = [
             replace(planned, command=f"{planned.command} {target.options}".rstrip())
-            for planned in plan.make(chosen, options.rounds, self._seed, options.only_round)
+            for planned in plan.make(possible, options.rounds, self._seed, options.only_round)
         ]
         self._options = options
         self._judged: dict[str, list[verdicts.Verdict]] = {}
@@ -63,7 +69,7 @@ class Session:
         for undone in rollback(self.target):
             self._progress(f"a fault of an earlier run was undone: {undone}")
         self.run = run_folder.create(self.target, self._described(), versions(self.target), self._options.folder)
-        plan.write(self.plan, self._seed, self.run)
+        plan.write(self.plan, self._seed, self.run, self._not_run)
         self._progress(f"seed {self._seed}, {len(self.plan)} rounds, folder {self.run}")
 
     def __exit__(self, *_error: object) -> None:
@@ -81,10 +87,11 @@ class Session:
         }
 
     def _run(self, experiment: str, planned: list[PlannedRound]) -> None:
-        """Run the plan, then at most twice those rounds again in which the machine was too busy to time anything."""
+        """Run the plan (nothing where it has no round), then at most twice those rounds again in which the machine was
+        too busy to time anything."""
         done = list(planned)
         again = planned
-        for _ in range(1 + verdicts.TIMING_REPEATS):
+        for _ in range(1 + verdicts.TIMING_REPEATS if planned else 0):
             with Campaign(self.target, self.run, experiment, self._progress, self._options.weakened) as campaign:
                 campaign.run(again)
             disturbed = verdicts.still_disturbed(self._recorded(experiment)[1])
@@ -106,6 +113,8 @@ class Session:
     def recording(self, experiment: str) -> Recording:
         """Run the experiment's rounds (once a session) and judge them."""
         if experiment not in self._judged:
+            if why := self._not_run.get(experiment):
+                self._progress(f"{experiment} is not run: {why}")
             try:
                 self._run(experiment, [p for p in self.plan if p.experiment == experiment])
             except (Timeout, PlatformError) as error:

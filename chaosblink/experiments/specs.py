@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chaosblink.history import BEHIND, EDGE_REDIS
 from chaosblink.observer.spec import ObserverSpec, Processes
-from chaosblink.targets import Target
+from chaosblink.targets import Target, entrance
 from chaosblink.workloads.spec import LoginRoute, PathSpec, PostgresqlRoute, RedisRoute, Spec, VaultRoute
 
 # Intervals, ms: measuring rule 2 and its table in docs/measuring.md. Redis's are the rule's own. A PostgreSQL or Vault
@@ -13,18 +14,29 @@ from chaosblink.workloads.spec import LoginRoute, PathSpec, PostgresqlRoute, Red
 # writers filled both cores and were the fault themselves (rule 11).
 PERSISTENT = {"redis": 10, "postgresql": 20, "vault": 25}
 FRESH = {"redis": 25, "postgresql": 100, "vault": 50}
-LOGIN, BYSTANDER = 200, 200
+LOGIN, BYSTANDER, READ = 200, 200, 50
 DEADLINE, LOGIN_DEADLINE = 2000, 5000
 
 
+EDGE_PATHS = {"vault/persistent": 100, "vault/fresh": 50, "postgresql/persistent": 100, "postgresql/fresh": 100}
+"""All that pass the edge beside the logins, and Redis's entrance there."""
+
+
 def focus_paths(component: str, redis_set: int) -> list[PathSpec]:
-    """Paths of the component under fault, at full rate; none for identity, whose path is the login."""
-    if component not in PERSISTENT:
+    """Paths of the component under fault, or of the store it stands before, at full rate; none for identity, whose path
+    is the login."""
+    if component == "edge":
+        through = {**EDGE_PATHS, f"{EDGE_REDIS}/fresh": 50}
+        return [PathSpec(path, interval, DEADLINE) for path, interval in through.items()]
+    kind = BEHIND.get(component, component)
+    if kind not in PERSISTENT:
         return []
-    store = f"redis-{redis_set}" if component == "redis" else component
+    store = f"redis-{redis_set}" if kind == "redis" else kind
+    reads = [PathSpec(f"{store}/read", READ, DEADLINE)] if kind == "redis" else []
     return [
-        PathSpec(f"{store}/persistent", PERSISTENT[component], DEADLINE),
-        PathSpec(f"{store}/fresh", FRESH[component], DEADLINE),
+        PathSpec(f"{store}/persistent", PERSISTENT[kind], DEADLINE),
+        PathSpec(f"{store}/fresh", FRESH[kind], DEADLINE),
+        *reads,
     ]
 
 
@@ -42,8 +54,9 @@ def login_path() -> PathSpec:
 
 def workload(target: Target, run: str, folder: Path, paths: list[PathSpec]) -> Spec:
     """The specification of one workload process."""
-    vault_address, vault_port = target.endpoint("vault")
-    database_address, database_port = target.endpoint("postgresql")
+    vault_address, vault_port = entrance(target, "vault")
+    database_address, database_port = entrance(target, "postgresql")
+    redis_address, redis_port = entrance(target, "redis-master")
     return Spec(
         run=run,
         folder=str(folder),
@@ -57,14 +70,14 @@ def workload(target: Target, run: str, folder: Path, paths: list[PathSpec]) -> S
             str(target.secret_file("chaos-role-id")),
             str(target.secret_file("chaos-secret-id")),
         ),
-        redis=RedisRoute(str(target.secret_file("redis-password"))),
+        redis=RedisRoute(str(target.secret_file("redis-password")), edge_address=redis_address, edge_port=redis_port),
         login=login_route(target),
     )
 
 
 def login_route(target: Target) -> LoginRoute:
     """How a browser reaches the identity."""
-    address, port = target.endpoint("identity")
+    address, port = entrance(target, "identity")
     return LoginRoute(
         address,
         port,

@@ -16,21 +16,22 @@ FIRST_DROP_S = 10.0
 class Isolate:
     """A partition. t0 is the earliest moment at which the first packet can have been dropped."""
 
-    def __init__(self, target: Target, inbound: bool = True, outbound: bool = True) -> None:
+    def __init__(self, target: Target, inbound: bool = True, outbound: bool = True, clients: bool = True) -> None:
+        """`clients` false: only the platform's other instances are cut off, the run's own clients reach the victim."""
         if not (inbound or outbound):
             raise FaultError("isolate: neither inbound nor outbound is to be cut")
-        self._target, self._inbound, self._outbound = target, inbound, outbound
+        self._target, self._cut = target, {"inbound": inbound, "outbound": outbound, "clients": clients}
 
     def inject(self, victims: list[Victim]) -> Effect:
         """Cut every victim off and return once packets of each have been dropped."""
         asked = time.monotonic_ns()
         pairs = list(zip(victims, instances_of(self._target, victims), strict=True))
         for _, instance in pairs:
-            self._target.isolate(instance, inbound=self._inbound, outbound=self._outbound)
+            self._target.isolate(instance, **self._cut)
         cut = time.monotonic_ns()
         proofs = [self._bitten(victim, instance, asked) for victim, instance in pairs]
         t0 = min(proof["first_drop_after"] for proof in proofs)
-        proof = {"asked": asked, "cut": cut, "inbound": self._inbound, "outbound": self._outbound, "victims": proofs}
+        proof = {"asked": asked, "cut": cut, **self._cut, "victims": proofs}
         return Effect("isolate", victims, t0, proof)
 
     def revert(self, effect: Effect) -> None:

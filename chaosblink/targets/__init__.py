@@ -98,8 +98,14 @@ class Target(Protocol):
     def log_end(self, instance: Instance) -> float:
         """The present end of the instance's log, for `log`; what the number means is the target's own matter."""
 
-    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True) -> None:
-        """Drop the packets between the instance and all others; PlatformError where the target cannot partition."""
+    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True, clients: bool = True) -> None:
+        """Drop the packets between the instance and all others; PlatformError where the target cannot partition.
+
+        With `clients` false the run's own clients still reach it: they are then on its side of the partition.
+        """
+
+    def cannot(self, fault: str) -> str:
+        """Why this platform does not allow a fault (the capability that is missing), empty when it does."""
 
     def rejoin(self, instance: Instance) -> None:
         """Undo `isolate`; no error when nothing is dropped."""
@@ -113,6 +119,18 @@ TARGET = "CHAOSBLINK_TARGET"
 """Environment: `local` (default), `kind` or `kubernetes`."""
 CONTEXT = "CHAOSBLINK_CONTEXT"
 """Environment: the kubeconfig's context, which names a cluster; inside a cluster it is named by its UID instead."""
+
+
+def entrance(target: Target, name: str) -> tuple[str, int]:
+    """All addresses of `endpoint(name)`, separated by commas as in libpq's `host`, and the port.
+
+    Locally one an edge instance, and a client tries the next where one refuses, as it would with a name of several A
+    records; on Kubernetes the edge's Service is one address that leads to whoever is ready.
+    """
+    address, port = target.endpoint(name)
+    if target.kind != "local":
+        return address, port
+    return ",".join(edge.address for edge in target.instances("edge")), port
 
 
 def open_target(name: str | None = None) -> Target:

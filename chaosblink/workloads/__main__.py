@@ -21,6 +21,7 @@ from chaosblink.workloads.postgresql_path import PostgresqlPath
 from chaosblink.workloads.prober import Prober, watchdog
 from chaosblink.workloads.recorder import Recorder
 from chaosblink.workloads.redis_path import RedisPath
+from chaosblink.workloads.redis_read import RedisReadPath
 from chaosblink.workloads.spec import PathSpec, Spec, read_spec
 from chaosblink.workloads.vault_path import VaultPath
 
@@ -39,6 +40,8 @@ def path_of(spec: Spec, path: PathSpec) -> Path:
     }
     if component not in clients:
         raise ValueError(f"unknown path {path.path!r}")
+    if component == "redis" and path.path.endswith("/read"):
+        return RedisReadPath(spec, path)
     return clients[component](spec, path)  # type: ignore[call-arg]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from chaosblink.history import FinalRead
+from chaosblink.history import FinalRead, store_of
 from chaosblink.workloads.final_postgresql import read_postgresql
 from chaosblink.workloads.final_redis import read_redis
 from chaosblink.workloads.final_vault import read_vault
@@ -12,8 +12,8 @@ from chaosblink.workloads.spec import Spec
 
 
 def stores(spec: Spec) -> list[str]:
-    """The stores that the paths of a spec write to, in order of their first path: the path's part before the slash."""
-    return list(dict.fromkeys(path.path.split("/")[0] for path in spec.paths if path.path != "login"))
+    """The stores that the paths of a spec write to, in order of their first path."""
+    return list(dict.fromkeys(store_of(path.path) for path in spec.paths if path.path != "login"))
 
 
 def read_all(spec: Spec) -> list[FinalRead]:

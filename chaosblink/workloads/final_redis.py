@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from chaosblink.history import FinalRead
+from chaosblink.history import FinalRead, store_of
 from chaosblink.targets import Instance
 from chaosblink.waiting import Timeout, until
 from chaosblink.workloads.redis_path import key
@@ -19,7 +19,7 @@ from chaosblink.workloads.spec import Spec, secret
 
 def read_redis(spec: Spec, store: str) -> list[FinalRead]:
     """One read a member; a replica is read once it has received all its master had written."""
-    number = 1 if store == "redis-master" else int(store.removeprefix("redis-"))
+    number = int(store.removeprefix("redis-"))
     members = [instance for instance in spec.of("redis") if instance.ordinal == number - 1]
     roles = {member.name: _role(spec, member) for member in members}
     offsets = [int(role[1]) for role in roles.values() if role and role[0] == "master"]
@@ -42,7 +42,7 @@ def _read(spec: Spec, store: str, member: Instance, role: str, offset: int) -> F
         if role == "replica":
             until(lambda: _received(spec, member, offset), spec.final_read_deadline_s, f"offset {offset}", 0.2)
         with _client(spec, member) as client:
-            paths = [path.path for path in spec.paths if path.path.startswith(f"{store}/")]
+            paths = [path.path for path in spec.paths if store_of(path.path) == store]
             lists: list[list[str]] = [client.lrange(key(spec.run, path), 0, -1) for path in paths]
     except (RedisError, Timeout, OSError) as error:
         return _failed(store, member, role, str(error))

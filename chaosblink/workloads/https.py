@@ -1,32 +1,36 @@
-"""HTTPS to a given address under a given host name: SNI, certificate check and Host header all use the name."""
+"""HTTPS to given addresses under a given host name: SNI, certificate check and Host header all use the name."""
 
 from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from chaosblink.workloads.addresses import turns
 from chaosblink.workloads.attempt import Attempt
 
 
-class OneAddress(AbstractResolver):
-    """Resolves every name to one address, so that no DNS is needed and none is measured."""
+class Addresses(AbstractResolver):
+    """Resolves every name to the addresses given, so that no DNS is needed and none is measured.
 
-    def __init__(self, address: str) -> None:
-        """`address` is an IP address, or a name that the system resolves."""
-        self._address = address
+    aiohttp dials them in order and takes the next where one refuses, or after 250 ms without an answer.
+    """
+
+    def __init__(self, turns: Iterator[list[str]]) -> None:
+        """Each element of `turns` is the addresses of one connection, in the order in which they are tried."""
+        self._turns = turns
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The one address, whatever the name."""
+        """The addresses, whatever the name."""
         return [
-            ResolveResult(
-                hostname=host, host=self._address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
-            )
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST)
+            for address in next(self._turns)
         ]
 
     async def close(self) -> None:
@@ -38,14 +42,21 @@ def trust(ca_file: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
-def session(address: str, context: ssl.SSLContext, limit: int, fresh: bool = False) -> aiohttp.ClientSession:
+def session(
+    address: str | Iterator[list[str]], context: ssl.SSLContext, limit: int, fresh: bool = False
+) -> aiohttp.ClientSession:
     """A client with at most `limit` connections; a fresh one closes each connection after its answer.
 
+    `address` is one address, several separated by commas, or the turns that several clients share (`addresses.turns`).
     Each request must pass `trace_request_ctx=attempt`: the attempt counts as sent from the moment a connection is at
     hand, which errs on the side of unknown.
     """
     connector = aiohttp.TCPConnector(
-        resolver=OneAddress(address), ssl=context, limit=limit, force_close=fresh, use_dns_cache=False
+        resolver=Addresses(turns(address) if isinstance(address, str) else address),
+        ssl=context,
+        limit=limit,
+        force_close=fresh,
+        use_dns_cache=False,
     )
     return aiohttp.ClientSession(
         connector=connector,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import ssl
+from collections.abc import Iterator
 
 import aiohttp
 
 from chaosblink.history import Outcome
+from chaosblink.workloads.addresses import turns
 from chaosblink.workloads.attempt import Attempt
 from chaosblink.workloads.https import session, trust
 from chaosblink.workloads.login import Answer, LoginFailed, Person, Request, Tokens, login
@@ -25,7 +27,7 @@ class LoginPath:
         if spec.login is None:
             raise ValueError(f"{path.path} needs a login route")
         self._route = spec.login
-        self._context = trust(spec.login.ca_file)
+        self._context, self._turns = trust(spec.login.ca_file), turns(spec.login.address)
         self._people = itertools.cycle(people(spec.login))
 
     async def open(self) -> None:
@@ -34,7 +36,7 @@ class LoginPath:
     async def operate(self, attempt: Attempt) -> None:
         """One whole login; LoginFailed names the step."""
         attempt.sent = True
-        await log_in(self._route, self._context, next(self._people), attempt)
+        await log_in(self._route, self._turns, self._context, next(self._people), attempt)
 
     async def close(self) -> None:
         """Nothing is kept."""
@@ -60,9 +62,14 @@ def people(route: LoginRoute) -> list[Person]:
     return [Person(name, password, token, route.client_id, route.redirect_uri) for name in names]
 
 
-async def log_in(route: LoginRoute, context: ssl.SSLContext, person: Person, attempt: Attempt) -> Tokens:
-    """Drive one login over one new connection; LoginFailed or an aiohttp error, with the step in `attempt`."""
-    async with session(route.address, context, limit=1) as client:
+async def log_in(
+    route: LoginRoute, edges: Iterator[list[str]], context: ssl.SSLContext, person: Person, attempt: Attempt
+) -> Tokens:
+    """Drive one login over one new connection; LoginFailed or an aiohttp error, with the step in `attempt`.
+
+    A connection that ends between two requests is dialled anew, as a browser does: the next edge may take it.
+    """
+    async with session(edges, context, limit=1) as client:
         steps = login(person)
         request = next(steps)
         while True:
@@ -82,7 +89,7 @@ def login_once(route: LoginRoute, within_s: float = 5.0) -> Tokens:
     async def bounded() -> Tokens:
         async with asyncio.timeout(within_s):
             attempt = Attempt("probe", 0, 0, within_s)
-            return await log_in(route, trust(route.ca_file), people(route)[0], attempt)
+            return await log_in(route, turns(route.address), trust(route.ca_file), people(route)[0], attempt)
 
     return asyncio.run(bounded())
 

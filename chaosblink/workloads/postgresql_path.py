@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from chaosblink.history import Outcome
+from chaosblink.workloads.addresses import turns
 from chaosblink.workloads.attempt import Attempt, judge
 from chaosblink.workloads.certain import postgresql as certain
 from chaosblink.workloads.connections import Kept
@@ -53,6 +54,21 @@ def cut(connection: Connection) -> None:
         return  # it is gone already
 
 
+def cut_off(connection: Connection) -> bool:
+    """Whether an idle connection is at its end: closed by its server, or told something that nobody asked for.
+
+    An application's pool looks before it lends one (HikariCP, aiohttp), so that a server's death costs what was open.
+    """
+    try:
+        with socket.socket(fileno=os.dup(connection.pgconn.socket)) as sock:
+            sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except (OSError, psycopg.Error):
+        return True
+    return True  # the end of the stream, or the server's farewell
+
+
 class PostgresqlPath:
     """`postgresql/persistent` and `postgresql/fresh`; a fresh one connects for every operation."""
 
@@ -64,6 +80,7 @@ class PostgresqlPath:
             raise ValueError(f"{path.path} needs a postgresql route")
         self._spec, route = spec, spec.postgresql
         self._options = options(route.address, route.port, route.user, route.database, route.password_file)
+        self._hosts = turns(route.address)
         self._fresh = path.path.endswith("/fresh")
         self._kept: Kept[Connection] = Kept(self._connect, path.connections)
 
@@ -79,7 +96,7 @@ class PostgresqlPath:
 
     async def operate(self, attempt: Attempt) -> None:
         """Insert the attempt's id; the answer names the server that committed it."""
-        connection = await (self._connect() if self._fresh else self._kept.take())
+        connection = await (self._connect() if self._fresh else self._take())
         sound = False
         try:
             await self._insert(connection, attempt)
@@ -97,8 +114,15 @@ class PostgresqlPath:
         """An autocommit INSERT is its own COMMIT: once sent, only a SQLSTATE on the list proves failure."""
         return judge(error, attempt, certain.is_certain(error), certain.reason(error))
 
+    async def _take(self) -> Connection:
+        while cut_off(connection := await self._kept.take()):
+            self._kept.drop()
+            await connection.close()
+        return connection
+
     async def _connect(self) -> Connection:
-        return await psycopg.AsyncConnection.connect(**self._options, autocommit=True, prepare_threshold=None)
+        options = self._options | {"host": ",".join(next(self._hosts))}
+        return await psycopg.AsyncConnection.connect(**options, autocommit=True, prepare_threshold=None)
 
     async def _insert(self, connection: Connection, attempt: Attempt) -> None:
         def warned(notice: psycopg.errors.Diagnostic) -> None:

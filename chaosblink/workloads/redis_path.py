@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from redis.asyncio import Connection
+from redis.exceptions import RedisError
 
 from chaosblink.history import Outcome
+from chaosblink.workloads.addresses import turns
 from chaosblink.workloads.attempt import Attempt, judge
 from chaosblink.workloads.certain import redis as certain
 from chaosblink.workloads.connections import Kept
@@ -32,6 +34,7 @@ class RedisPath:
         self._key = key(spec.run, path.path)
         self._fresh = path.path.endswith("/fresh")
         self._master = _master(spec, spec.redis, path.path)
+        self._edges = None if self._master else turns(spec.redis.edge_address)
         self._kept: Kept[Connection] = Kept(self._connect, path.connections)
 
     async def open(self) -> None:
@@ -63,13 +66,26 @@ class RedisPath:
         return judge(error, attempt, certain.is_certain(error), certain.reason(error))
 
     async def _connect(self) -> Connection:
-        address, port = await self._master.find() if self._master else (self._route.edge_address, self._route.edge_port)
+        if self._master:
+            try:
+                return await self._dial(*await self._master.find())
+            except BaseException:
+                self._master.doubt()
+                raise
+        assert self._edges is not None
+        *earlier, last = next(self._edges)
+        for address in earlier:
+            try:
+                return await self._dial(address, self._route.edge_port)
+            except (RedisError, OSError):
+                continue
+        return await self._dial(last, self._route.edge_port)
+
+    async def _dial(self, address: str, port: int) -> Connection:
         link = connection(address, port, self._password, self._timeout_s)
         try:
             await link.connect()
         except BaseException:
-            if self._master:
-                self._master.doubt()
             await link.disconnect(nowait=True)
             raise
         return link

@@ -15,7 +15,7 @@ class PathSpec:
     """One path of the history: an operation is due every `interval_ms`, and each has `deadline_ms` from its start.
 
     `path` is one of `postgresql/persistent`, `postgresql/fresh`, `vault/persistent`, `vault/fresh`,
-    `redis-<set>/persistent`, `redis-<set>/fresh`, `redis-master/persistent` (through the edge), `login`.
+    `redis-<set>/persistent`, `redis-<set>/fresh`, `redis-<set>/read`, `redis-master/fresh` (through the edge), `login`.
     `connections` bounds the kept connections of a persistent path.
     """
 
@@ -27,7 +27,10 @@ class PathSpec:
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlRoute:
-    """PostgreSQL as clients reach it (edge or PgPool); final reads go to each instance with the same user."""
+    """PostgreSQL as clients reach it (edge or PgPool); final reads go to each instance with the same user.
+
+    In every route, `address` may be several, separated by commas: the next is tried where one refuses.
+    """
 
     address: str
     port: int

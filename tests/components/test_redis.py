@@ -39,9 +39,17 @@ def test_any_is_drawn_by_the_seed(redis_set: ProcessTarget) -> None:
     assert len(set(drawn)) == 3
 
 
+def test_as_many_are_drawn_as_the_selector_says(redis_set: ProcessTarget) -> None:
+    drawn = [[instance.name for instance in resolve(redis_set, "sentinel/any:2", seed)] for seed in range(20)]
+    assert {len(set(two)) for two in drawn} == {2}
+    assert len({tuple(two) for two in drawn}) == 3
+    assert all(two == sorted(two) for two in drawn)
+
+
 @pytest.mark.parametrize(
     ("selector", "why"),
     [
+        ("sentinel/any:4", "there are only 3"),
         ("redis/master@2", "no set 2"),
         ("sentinel/any@1", "only redis has sets"),
         ("redis/leader", "redis-master-0 master, redis-replica-0 replica"),

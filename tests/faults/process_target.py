@@ -71,8 +71,11 @@ class ProcessTarget:
             with contextlib.suppress(psutil.TimeoutExpired):
                 main.wait(5)
 
-    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True) -> None:  # noqa: ARG002
+    def isolate(self, instance: Instance, **cut: bool) -> None:  # noqa: ARG002
         raise PlatformError("process trees share one network and cannot be partitioned")
+
+    def cannot(self, fault: str) -> str:
+        return "process trees share one network and cannot be partitioned" if fault == "isolate" else ""
 
     def rejoin(self, instance: Instance) -> None:
         """Nothing is ever dropped."""

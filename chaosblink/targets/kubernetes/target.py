@@ -131,7 +131,17 @@ class KubernetesTarget:
             finally:
                 lease.withdraw_token(self.api, self._token)
 
-    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True) -> None:  # noqa: ARG002
+    def cannot(self, fault: str) -> str:
+        """A kubelet restarts what is stopped; everything else works."""
+        return "a kubelet restarts what is stopped" if fault == "stop" else ""
+
+    def isolate(
+        self,
+        instance: Instance,
+        inbound: bool = True,  # noqa: ARG002
+        outbound: bool = True,  # noqa: ARG002
+        clients: bool = True,  # noqa: ARG002
+    ) -> None:
         """PlatformError: agents do that."""
         raise PlatformError(f"{instance.name} is cut off by the agent of {instance.node} alone")
 

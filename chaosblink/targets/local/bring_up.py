@@ -16,10 +16,10 @@ import filelock
 import psutil
 
 from chaosblink.targets import Instance, PlatformError
-from chaosblink.targets.local import network, preflight, secret_files
+from chaosblink.targets.local import names, network, preflight, secret_files
 from chaosblink.targets.local.certificates import Authority
 from chaosblink.targets.local.environment import environment
-from chaosblink.targets.local.layout import CHART, COMPONENTS, IDENTITY_HOST, VAULT_HOST, Layout, group_of
+from chaosblink.targets.local.layout import CHART, COMPONENTS, EDGE_HOST, IDENTITY_HOST, VAULT_HOST, Layout, group_of
 from chaosblink.targets.local.supervisor import Supervisor, configure
 from chaosblink.targets.local.target import (
     LocalTarget,
@@ -117,12 +117,15 @@ def _furnish(layout: Layout, state: Path, instance: Instance, authority: Authori
     home = state / "instances" / instance.name
     (home / "data").mkdir(mode=0o700, parents=True)
     secret_files.hand_out(group_of(instance).secrets, state / "secrets", home / "secrets")
-    names = {"edge": [IDENTITY_HOST, VAULT_HOST], "vault": [instance.name, VAULT_HOST]}.get(instance.component)
-    if names:
-        authority.issue(home / "tls", [instance.address], names)
+    hosts = {"edge": [IDENTITY_HOST, VAULT_HOST, EDGE_HOST], "vault": [instance.name, VAULT_HOST]}.get(
+        instance.component
+    )
+    if hosts:
+        authority.issue(home / "tls", [instance.address], hosts)
     else:
         (home / "tls").mkdir(mode=0o700)
         (home / "tls" / "ca.crt").write_bytes(authority.certificate())
+    names.write(layout, state, instance)
     _give(home, environment(layout, state, instance)["RUN_AS"])
 
 

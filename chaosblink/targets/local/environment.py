@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from chaosblink.targets import Instance
-from chaosblink.targets.local.layout import IDENTITY_HOST, Layout, group_of, value
+from chaosblink.targets.local.layout import EDGE_HOST, IDENTITY_HOST, REDIS_HOST, Layout, group_of, value
 
 
 def environment(layout: Layout, state: Path, instance: Instance) -> dict[str, str]:
@@ -44,7 +44,6 @@ def run_as(user: str) -> str:
 
 
 def _of_component(layout: Layout, instance: Instance) -> dict[str, str]:
-    edge = layout.edge
     match instance.component:
         case "redis":
             number = instance.ordinal + 1
@@ -62,15 +61,7 @@ def _of_component(layout: Layout, instance: Instance) -> dict[str, str]:
         case "pgpool":
             return {"BACKENDS": layout.listed("postgresql"), "ALLOWED_NETWORK": layout.network}
         case "identity":
-            return {
-                "PORT": str(instance.port),
-                "DATABASE_HOST": edge.address,
-                "DATABASE_PORT": "5432",
-                "REDIS_HOST": edge.address,
-                "REDIS_PORT": "6379",
-                "EXTERNAL_URL": f"https://{IDENTITY_HOST}",
-                "VAULT_ADDR": f"https://{edge.address}:8200",
-            }
+            return {"PORT": str(instance.port), "EXTERNAL_URL": f"https://{IDENTITY_HOST}", **through_the_edge(layout)}
         case "edge":
             return {
                 "IDENTITY": layout.listed("identity"),
@@ -81,6 +72,23 @@ def _of_component(layout: Layout, instance: Instance) -> dict[str, str]:
                 "EDGE_TLS_PORT": str(instance.port),
             }
     return {}
+
+
+def through_the_edge(layout: Layout) -> dict[str, str]:
+    """Where a server finds PostgreSQL, Redis and Vault: names with one address an edge instance (see `names`).
+
+    Without namespaces there are no such names. Then libpq gets all addresses, and the two clients that take only one
+    get the first: without it the cache misses, and a node that starts waits for Vault.
+    """
+    first = layout.edges[0].address
+    every = ",".join(edge.address for edge in layout.edges)
+    return {
+        "DATABASE_HOST": EDGE_HOST if layout.namespaces else every,
+        "DATABASE_PORT": "5432",
+        "REDIS_HOST": REDIS_HOST if layout.namespaces else first,
+        "REDIS_PORT": "6379",
+        "VAULT_ADDR": f"https://{EDGE_HOST if layout.namespaces else first}:8200",
+    }
 
 
 def pg_bin() -> str:

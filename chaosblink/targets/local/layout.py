@@ -17,6 +17,9 @@ CHART = ROOT / "platform" / "chart"
 
 IDENTITY_HOST = "identity.blinkchamber.test"
 VAULT_HOST = "vault.blinkchamber.test"
+EDGE_HOST = "edge.ingress.svc.cluster.local"
+REDIS_HOST = "redis-master.database.svc.cluster.local"
+"""What servers call the edge, and the address that follows set 1's master: names with one address an edge instance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +158,9 @@ class Layout:
         return [i for i in self.instances("redis") if i.ordinal == number - 1]
 
     @property
-    def edge(self) -> Instance:
-        """The first edge instance: where clients connect."""
-        return self.instances("edge")[0]
+    def edges(self) -> list[Instance]:
+        """Where clients connect: any of these."""
+        return self.instances("edge")
 
 
 def group_of(instance: Instance) -> Group:

@@ -37,7 +37,7 @@ def create(layout: Layout) -> None:
             f"route add blackhole {layout.prefix}.0/24 metric 9999",
             f"netns add {fabric}",
             f"link add {leg} type veth peer name host netns {fabric}",
-            f"address add {layout.prefix}.254/24 dev {leg}",
+            f"address add {host(layout)}/24 dev {leg}",
             f"link set {leg} up",
         ]
     )
@@ -85,6 +85,11 @@ def fabric_name(layout: Layout) -> str:
     return f"{layout.name}-fabric"
 
 
+def host(layout: Layout) -> str:
+    """The host's own address among the instances, from which the run's clients come."""
+    return f"{layout.prefix}.254"
+
+
 def host_leg(layout: Layout) -> str:
     """Name of the host's interface into the bridge; interface names end at 15 characters."""
     return f"blink{layout.prefix.split('.')[2]}"
@@ -105,10 +110,13 @@ def inode(node: str) -> int:
     return place.stat().st_ino if place.exists() else 0
 
 
-def cut(layout: Layout, instance: Instance, inbound: bool, outbound: bool) -> None:
-    """Drop and count the frames that cross the bridge to or from an instance."""
-    rules = ["ip daddr"] * inbound + ["ip saddr"] * outbound
-    lines = [f'add rule {TABLE} cut {rule} {instance.address} counter drop comment "{instance.name}"' for rule in rules]
+def cut(layout: Layout, instance: Instance, inbound: bool, outbound: bool, clients: bool = True) -> None:
+    """Drop and count the frames that cross the bridge to or from an instance; without `clients`, not the host's own."""
+    ways = [("ip daddr", "ip saddr")] * inbound + [("ip saddr", "ip daddr")] * outbound
+    rules = [
+        f"{mine} {instance.address}" + ("" if clients else f" {theirs} != {host(layout)}") for mine, theirs in ways
+    ]
+    lines = [f'add rule {TABLE} cut {rule} counter drop comment "{instance.name}"' for rule in rules]
     _nft(fabric_name(layout), "\n".join(lines))
 
 

@@ -15,7 +15,7 @@ import psutil
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from chaosblink.targets import PlatformError
-from chaosblink.targets.local import network
+from chaosblink.targets.local import names
 from chaosblink.targets.local.environment import environment
 from chaosblink.targets.local.layout import ROOT, Layout
 from chaosblink.waiting import until
@@ -32,7 +32,9 @@ def configure(layout: Layout, state: Path) -> Path:
         programs.append(
             {
                 "name": instance.name,
-                "command": " ".join([*network.enter(layout, instance), f"{state}/files/{instance.component}/start.sh"]),
+                "command": " ".join(
+                    [*names.enter(layout, state, instance), f"{state}/files/{instance.component}/start.sh"]
+                ),
                 "directory": state / "instances" / instance.name,
                 "environment": ",".join(f'{name}="{_escaped(text)}"' for name, text in variables.items()),
             }

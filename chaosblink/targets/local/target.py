@@ -13,7 +13,7 @@ import filelock
 import psutil
 
 from chaosblink.targets import DEFAULT_NAME, Instance, Lifetime, PlatformError
-from chaosblink.targets.local import network
+from chaosblink.targets.local import names, network
 from chaosblink.targets.local.environment import environment
 from chaosblink.targets.local.layout import Layout
 from chaosblink.targets.local.supervisor import Supervisor
@@ -119,7 +119,7 @@ class LocalTarget:
 
     def endpoint(self, name: str) -> tuple[str, int]:
         """Address and port of `identity`, `vault`, `postgresql` or `redis-master`: all behind the edge."""
-        edge = self.layout.edge
+        edge = self.layout.edges[0]
         ports = {"identity": edge.port, "vault": edge.port, "postgresql": 5432, "redis-master": 6379}
         if name not in ports:
             raise PlatformError(f"no endpoint {name!r}; there are {', '.join(ports)}")
@@ -171,12 +171,13 @@ class LocalTarget:
                     f"{prefix}_ADDR": f"https://{instance.address}:8200",
                     f"{prefix}_CACERT": str(self.ca_file),
                 }
-        return [*network.enter(self.layout, instance), *command], variables
+        return [*names.enter(self.layout, self.state, instance), *command], variables
 
-    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True) -> None:
-        """Drop the packets between the instance and all others."""
-        self._need_namespaces()
-        network.cut(self.layout, instance, inbound, outbound)
+    def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True, clients: bool = True) -> None:
+        """Drop the packets between the instance and all others; those of the run's own clients only with `clients`."""
+        if refusal := self.cannot("isolate"):
+            raise PlatformError(refusal)
+        network.cut(self.layout, instance, inbound, outbound, clients)
 
     def rejoin(self, instance: Instance) -> None:
         """Undo `isolate`; no error when nothing is dropped."""
@@ -187,9 +188,11 @@ class LocalTarget:
         """Packets `isolate` has dropped so far; None while the instance is not isolated."""
         return network.dropped(self.layout, instance) if self.layout.namespaces else None
 
-    def _need_namespaces(self) -> None:
-        if not self.layout.namespaces:
-            raise PlatformError("this platform runs on loopback addresses and cannot be partitioned; run it as root")
+    def cannot(self, fault: str) -> str:
+        """Why the platform does not allow a fault, empty when it does: loopback addresses cannot be partitioned."""
+        if fault == "isolate" and not self.layout.namespaces:
+            return "this platform runs on loopback addresses and cannot be partitioned; run it as root"
+        return ""
 
 
 def processes_of(layout: Layout, state: Path, instances: list[Instance]) -> set[int]:

@@ -1,0 +1,47 @@
+"""A Redis set's promises when its master is cut off from its peers; the set rotates by round."""
+
+from __future__ import annotations
+
+from chaosblink.experiments.session import Recording
+
+
+class TestMasterCutOff:
+    """The master is cut off from its peers for 15 s while clients still reach it."""
+
+    experiment = "redis-master-isolate"
+
+    def test_writes_are_back_once_the_peer_is(self, recording: Recording) -> None:
+        recording.keeps("redis-writes-back-after-the-fault")
+
+    def test_reads_go_on(self, recording: Recording) -> None:
+        recording.keeps("redis-reads-go-on")
+
+    def test_what_is_lost_was_acknowledged_within_the_lag(self, recording: Recording) -> None:
+        recording.keeps("partition-loss-is-bounded")
+
+    def test_nothing_is_acknowledged_by_two_leaders(self, recording: Recording) -> None:
+        recording.keeps("one-leader-acknowledges")
+
+    def test_one_fault_causes_one_failover(self, recording: Recording) -> None:
+        recording.keeps("one-failover")
+
+    def test_no_login_fails(self, recording: Recording) -> None:
+        recording.keeps("no-login-fails-without-cache")
+
+    def test_writes_on_other_stores_go_on(self, recording: Recording) -> None:
+        recording.keeps("bystanders-keep-writing")
+
+    def test_other_stores_lose_nothing(self, recording: Recording) -> None:
+        recording.keeps("bystanders-lose-nothing")
+
+    def test_full_redundancy_returns(self, recording: Recording) -> None:
+        recording.keeps("redundant-after-the-fault")
+
+    def test_the_fault_bit(self, recording: Recording) -> None:
+        recording.keeps("fault-bites")
+
+    def test_nothing_of_the_fault_is_left(self, recording: Recording) -> None:
+        recording.keeps("fault-is-gone")
+
+    def test_the_recording_counts(self, recording: Recording) -> None:
+        recording.keeps("recording-counts")

@@ -1,0 +1,109 @@
+"""Every experiment's file is valid for the Chaos Toolkit, is judged by promises, and each of them by a test."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chaoslib.experiment import ensure_experiment_is_valid
+
+from chaosblink import components, faults, promises
+from chaosblink.experiments import plan
+from chaosblink.main_job import experiments_table
+from chaosblink.selectors import PATTERN
+from chaosblink.targets.local.layout import Layout, load_values
+from chaosblink.targets.local.target import LocalTarget
+
+SUITES = Path(__file__).parents[2] / "suites"
+
+
+def suites() -> dict[str, set[str]]:
+    """Experiment and the promises that its suite's tests name."""
+    found: dict[str, set[str]] = {}
+    for path in SUITES.rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                names = [n.value.value for n in node.body if isinstance(n, ast.Assign) and _is_experiment(n)]  # type: ignore[attr-defined]
+                calls = [
+                    n for n in ast.walk(node) if isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "keeps"
+                ]
+                for name in names:
+                    found.setdefault(name, set()).update(call.args[0].value for call in calls)  # type: ignore[attr-defined]
+    return found
+
+
+def _is_experiment(node: ast.Assign) -> bool:
+    return [getattr(target, "id", "") for target in node.targets] == ["experiment"]
+
+
+def steps(name: str) -> list[dict[str, Any]]:
+    return list(plan.load(name)["method"])
+
+
+@pytest.mark.parametrize("name", sorted(plan.known()))
+def test_the_toolkit_accepts_it(name: str) -> None:
+    ensure_experiment_is_valid(plan.load(name))
+
+
+@pytest.mark.parametrize("name", sorted(plan.known()))
+def test_it_has_what_a_round_needs(name: str) -> None:
+    content = plan.load(name)
+    assert plan.component(content) in components.ALL
+    assert plan.seconds(content) > 0
+    assert content["runtime"]["rollbacks"]["strategy"] == "always"
+    assert [control["provider"]["module"] for control in content["controls"]] == ["chaosblink.controls"]
+    assert content["rollbacks"][-1]["provider"]["func"] == "revert"
+    assert plan.faults(content) <= set(faults.NAMES)
+    assert plan.faults(content)
+
+
+@pytest.mark.parametrize("name", sorted(plan.known()))
+def test_its_victims_are_named_by_role(name: str) -> None:
+    victims = [
+        s["provider"]["arguments"]["victim"] for s in steps(name) if "victim" in s["provider"].get("arguments", {})
+    ]
+    parts = [PATTERN.fullmatch(victim.replace("${set}", "2")) for victim in victims]
+    assert all(parts)
+    assert {part["component"] for part in parts if part} == {plan.component(plan.load(name))}
+
+
+@pytest.mark.parametrize("name", sorted(plan.known()))
+def test_its_promises_and_its_suite_are_the_same(name: str) -> None:
+    judged = {promise.id for promise in promises.load() if name in promise.experiments}
+    assert judged == suites()[name]
+
+
+def test_every_suite_and_every_promise_name_an_experiment_that_is_there() -> None:
+    assert set(suites()) == set(plan.known())
+    assert {name for promise in promises.load() for name in promise.experiments} <= set(plan.known())
+
+
+def test_the_default_experiments_are_the_four_of_the_main_job() -> None:
+    four = ["identity-node-kill", "postgresql-primary-kill", "redis-master-kill", "vault-leader-kill"]
+    assert plan.defaults() == four
+
+
+def test_the_list_tells_each_experiment_whether_it_is_default_and_how_long_it_takes() -> None:
+    lines = experiments_table().splitlines()
+    assert len(lines) == 1 + len(plan.known())
+    [vault] = [line for line in lines if line.startswith("vault-leader-kill ")]
+    assert "yes" in vault
+    assert "45 s" in vault
+    assert "The Vault leader is killed" in vault
+    [edge] = [line for line in lines if line.startswith("edge-kill ")]
+    assert "yes" not in edge
+
+
+def test_a_fault_the_platform_does_not_allow_is_not_run_and_says_why() -> None:
+    target = object.__new__(LocalTarget)
+    target.layout = Layout("x", load_values(), "127.18.0", namespaces=False)
+    assert set(plan.not_run(sorted(plan.known()), target)) == {
+        "postgresql-primary-isolate",
+        "redis-master-isolate",
+        "vault-leader-isolate",
+    }
+    assert "loopback" in plan.not_run(["vault-leader-isolate"], target)["vault-leader-isolate"]
+    target.layout = Layout("x", load_values(), "198.18.0", namespaces=True)
+    assert plan.not_run(sorted(plan.known()), target) == {}
