@@ -3,10 +3,11 @@
 #
 # Environment: INSTANCE ADDRESS DATA SECRETS FILES TLS (docs/architecture.md; tls.pem is certificate and key, made here
 # from tls.crt and tls.key where it is missing), RUN_AS (HAProxy drops to it after it has bound its ports), HAPROXY
-# (haproxy), IDENTITY PGPOOL REDIS_SET1 SENTINELS VAULT (name=address ... each), IDENTITY_PORT (8080), EDGE_TLS_PORT
-# (443), EDGE_VAULT_PORT (8200), EDGE_POSTGRESQL_PORT (5432), EDGE_REDIS_PORT (6379), EDGE_METRICS_PORT (8404), EDGE_RESOLVE (false; true where
-# addresses are names that may change), EDGE_HEALTH_CHECKS (true; false is a deliberate weakness: dead servers keep
-# getting their share).
+# (haproxy), IDENTITY PGPOOL REDIS_SET1 SENTINELS VAULT (name=address ... each), or instead of IDENTITY IDENTITY_NODES
+# (one name with the addresses of all nodes, whose number may change), IDENTITY_PORT (8080), EDGE_TLS_PORT (443),
+# EDGE_VAULT_PORT (8200), EDGE_POSTGRESQL_PORT (5432), EDGE_REDIS_PORT (6379), EDGE_METRICS_PORT (8404), EDGE_RESOLVE
+# (false; true where addresses are names that may change), EDGE_HEALTH_CHECKS (true; false is a deliberate weakness:
+# dead servers keep getting their share).
 set -eu
 
 # servers LIST PORT OPTIONS: one line a server.
@@ -29,7 +30,11 @@ backend identity
 CFG
   # Without checks the edge does not look after its servers at all: no second server for a refused connection either.
   [ -n "$CHECK" ] || printf '  retries 0\n  no option redispatch\n'
-  servers "$IDENTITY" "${IDENTITY_PORT:-8080}" "$CHECK"
+  if [ -n "${IDENTITY_NODES:-}" ]; then
+    echo "  server-template identity- 10 $IDENTITY_NODES:${IDENTITY_PORT:-8080} $CHECK$RESOLVE"
+  else
+    servers "$IDENTITY" "${IDENTITY_PORT:-8080}" "$CHECK"
+  fi
 }
 
 # Only the active node answers 200; a standby says 429, a sealed one 503.
@@ -131,7 +136,7 @@ PASSWORD=$(cat "$SECRETS/redis-password")
 CHECK=check
 [ "${EDGE_HEALTH_CHECKS:-true}" = true ] || CHECK=
 RESOLVE=
-[ "${EDGE_RESOLVE:-false}" = false ] || RESOLVE=" resolvers dns init-addr last,libc,none"
+[ "${EDGE_RESOLVE:-false}" = false ] || RESOLVE=" resolvers dns resolve-prefer ipv4 init-addr last,libc,none"
 
 export ADDRESS EDGE_TLS_PORT="${EDGE_TLS_PORT:-443}" EDGE_POSTGRESQL_PORT="${EDGE_POSTGRESQL_PORT:-5432}"
 export EDGE_VAULT_PORT="${EDGE_VAULT_PORT:-8200}" EDGE_METRICS_PORT="${EDGE_METRICS_PORT:-8404}" EDGE_PEM="$TLS/tls.pem"

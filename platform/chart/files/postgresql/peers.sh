@@ -75,6 +75,21 @@ latest_timeline_among() {
   awk '$3 > latest { latest = $3 } END { print latest + 0 }' <<<"$1"
 }
 
+# On a primary: forget instances that PEERS no longer names. Their votes would count as absent in every election of
+# repmgrd, and their slots hold back WAL. True when there is nothing (more) to forget.
+forget_departed() {
+  local peer ids=""
+  for peer in $PEERS; do
+    ids+="${ids:+, }$(node_id_of "${peer%%=*}")"
+  done
+  sql "$INSTANCE" "BEGIN;
+    UPDATE repmgr.nodes SET upstream_node_id = NULL WHERE upstream_node_id NOT IN ($ids);
+    DELETE FROM repmgr.nodes WHERE node_id NOT IN ($ids);
+    COMMIT;
+    SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active
+      AND slot_name ~ '^repmgr_slot_[0-9]+$' AND substr(slot_name, 13)::int NOT IN ($ids)" >/dev/null
+}
+
 # Fewest answering peers that make a majority of the cluster together with this instance.
 peers_for_majority() {
   echo $(($(wc -w <<<"$PEERS") / 2))

@@ -22,4 +22,4 @@ log "promoted"
 wait_until 20 record_promotion
 # pg_rewind of the old primary reads the timeline of the last checkpoint, which must be the new one.
 # repmgrd reads this output to its end and tells the other standbys only then.
-sql "$INSTANCE" "CHECKPOINT" </dev/null >/dev/null 2>&1 &
+{ sql "$INSTANCE" "CHECKPOINT" && forget_departed; } </dev/null >/dev/null 2>&1 &

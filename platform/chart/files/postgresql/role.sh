@@ -68,6 +68,7 @@ resume_as_primary() {
   start_postgres
   wait_until 60 answers || return 1
   "$PG_BIN/repmgr" -f "$REPMGR_CONF" primary register --force >&2
+  forget_departed || log "could not forget instances that are gone"
 }
 
 # may_resume PEERS OVER: never while a peer knows a later timeline, whose commits this instance has not. Then either

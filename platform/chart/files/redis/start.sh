@@ -1,8 +1,9 @@
 #!/bin/sh
 # Runs one Redis server: asks the Sentinels which role it has, renders $DATA/redis.conf and becomes the server.
 #
-# Environment: INSTANCE ADDRESS PEERS DATA SECRETS FILES (docs/architecture.md; PEERS: the two of this set), RUN_AS,
-# SET (1..3), SENTINELS (name=address ...), INITIAL_ROLE (master or replica), REDIS_SERVER (redis-server),
+# Environment: INSTANCE ADDRESS PEERS DATA SECRETS FILES (docs/architecture.md; PEERS: those of this set, masters first),
+# RUN_AS, SET (1..3), or SETS, how many sets PEERS holds (pods of one kind share one environment: SET then follows from
+# the number in the name), SENTINELS (name=address ...), INITIAL_ROLE (master or replica), REDIS_SERVER (redis-server),
 # REDIS_MAXMEMORY (64mb), EXTRA_BIND (more addresses to listen on, 127.0.0.1 in a pod),
 # REDIS_APPENDFSYNC (everysec): a killed process loses nothing either way, since the kernel has the bytes; a power cut
 # loses up to a second of this copy. The promise rests on the second copy, so everysec is the default; always costs
@@ -26,7 +27,18 @@ fail() {
   exit 1
 }
 
-# The address this server is announced by (a DNS name on Kubernetes) and the address of the other one of the set.
+set_of() {
+  echo $((${1##*-} % SETS + 1))
+}
+
+# Of all servers in PEERS, those of this set.
+peers_of_set() {
+  for peer in $PEERS; do
+    if [ "$(set_of "${peer%%=*}")" = "$SET" ]; then printf '%s ' "$peer"; fi
+  done
+}
+
+# The address this server is announced by (a DNS name on Kubernetes) and the address of the first other one of the set.
 self() {
   for peer in $PEERS; do
     [ "${peer%%=*}" = "$INSTANCE" ] && echo "${peer#*=}" && return
@@ -165,6 +177,10 @@ CONF
 
 umask 077
 mkdir -p "$DATA"
+if [ -n "${SETS:-}" ]; then
+  SET=$(set_of "$INSTANCE")
+  PEERS=$(peers_of_set)
+fi
 SELF=$(self)
 LEADER=
 if [ -e "$CONF" ]; then

@@ -68,12 +68,29 @@ wait_for_replicas() {
   done
 }
 
+watched() {
+  grep -q "^sentinel monitor $1 " "$CONF"
+}
+
+# The sets may have become more or fewer since: add and forget them as MASTERS has it, all others stay as Sentinel left
+# them.
+adjust_masters() {
+  known=$(sed -n 's/^sentinel monitor \([^ ]*\) .*/\1/p' "$CONF")
+  for set in $known; do
+    case " $MASTERS" in *" $set="*) ;; *) sed -i "/^sentinel [a-z-]* $set /d" "$CONF" ;; esac
+  done
+  for entry in $MASTERS; do
+    watched "${entry%%=*}" || master "${entry%%=*}" "${entry#*=}" >>"$CONF"
+  done
+}
+
 umask 077
 mkdir -p "$DATA"
 SELF=$(self)
 PASSWORD=$(cat "$SECRETS/redis-password")
 if [ -s "$CONF" ]; then
   echo "start.sh: $INSTANCE keeps its configuration"
+  adjust_masters
   sed -i "s/^bind .*/bind $ADDRESS ${EXTRA_BIND:-}/; s/^bind-source-addr .*/bind-source-addr $ADDRESS/" "$CONF"
 else
   echo "start.sh: $INSTANCE watches $MASTERS"

@@ -3,9 +3,10 @@
 #
 # Environment: PEERS SECRETS FILES TLS (docs/architecture.md),
 # SETUP_DIR (0700; keeps init.json and the role files, all 0600), SETUP_WITHIN (deadline of each wait in s, 60),
-# SETUP_AUTH (approle or kubernetes), VAULT_AUTO_UNSEAL (true or false, as given to start.sh); for kubernetes also
-# K8S_HOST (https://kubernetes.default.svc), K8S_CA_FILE, ZITADEL_SERVICE_ACCOUNT and CHAOS_SERVICE_ACCOUNT
-# (namespace/name: identity/zitadel, blinkchaos/blinkchaos).
+# SETUP_AUTH (how the application logs in: approle, or kubernetes; the suite always uses an AppRole), VAULT_AUTO_UNSEAL
+# (true or false, as given to start.sh), SETUP_KEEP (a program that is given the names of files of SETUP_DIR that must
+# not be lost, where SETUP_DIR itself may be); for kubernetes also K8S_HOST (https://kubernetes.default.svc) and
+# APP_SERVICE_ACCOUNT (namespace/name: identity/zitadel).
 # Needs curl and jq: one start of the bao client costs as much processor time as this whole script.
 # A second run changes nothing and exits 0; a run that was cut short is taken up where it stopped.
 set -eu
@@ -22,6 +23,10 @@ say() {
 fail() {
   echo "setup.sh: $*" >&2
   exit 1
+}
+
+keep() {
+  [ -z "${SETUP_KEEP:-}" ] || "$SETUP_KEEP" "$@"
 }
 
 # until_true WHAT COMMAND...: repeats the command until it succeeds; fails after SETUP_WITHIN seconds.
@@ -76,6 +81,7 @@ initialize() {
   fi
   ask "$1" PUT sys/init --max-time 30 -d "$shares" >"$INIT.part"
   mv "$INIT.part" "$INIT"
+  keep init.json
   say "initialized; the shares are in $INIT"
 }
 
@@ -112,11 +118,17 @@ configure_autopilot() {
     api_write sys/storage/raft/autopilot/configuration
 }
 
+# auth METHOD
+auth() {
+  api GET sys/auth | jq -e --arg path "$1/" '.data[$path]' >/dev/null ||
+    jq -n --arg type "$1" '{$type}' | api_write "sys/auth/$1"
+}
+
 enable_engines() {
   api GET sys/mounts | jq -e '.data["secret/"]' >/dev/null ||
     echo '{"type": "kv", "options": {"version": "2"}}' | api_write sys/mounts/secret
-  api GET sys/auth | jq -e --arg path "$SETUP_AUTH/" '.data[$path]' >/dev/null ||
-    jq -n --arg type "$SETUP_AUTH" '{$type}' | api_write "sys/auth/$SETUP_AUTH"
+  auth approle
+  [ "$SETUP_AUTH" = approle ] || auth "$SETUP_AUTH"
 }
 
 write_policies() {
@@ -125,30 +137,37 @@ write_policies() {
   done
 }
 
-# approle NAME: writes the two halves of a login into files of SETUP_DIR.
-approle() {
-  api GET "auth/approle/role/$1/role-id" | jq -rj .data.role_id >"$SETUP_DIR/$1-role-id"
-  api POST "auth/approle/role/$1/secret-id" | jq -rj .data.secret_id >"$SETUP_DIR/$1-secret-id"
+# role METHOD NAME POLICIES TTL [JSON]: tokens of a login have no parent, so nothing but their TTL ends them.
+role() {
+  more=${5:-}
+  jq -n --arg policies "$3" --arg ttl "$4" --argjson more "${more:-null}" '
+    {token_policies: $policies, token_ttl: $ttl, token_max_ttl: "768h"} + $more' | api_write "auth/$1/role/$2"
 }
 
-# role NAME POLICIES TTL SERVICE_ACCOUNT: tokens of a login have no parent, so nothing but their TTL ends them.
-role() {
-  jq -n --arg policies "$2" --arg ttl "$3" --arg account "$4" --arg auth "$SETUP_AUTH" '
-    {token_policies: $policies, token_ttl: $ttl, token_max_ttl: "768h"} + if $auth == "approle" then {} else
-      ($account / "/" | {bound_service_account_namespaces: .[0], bound_service_account_names: .[1]}) end' |
-    api_write "auth/$SETUP_AUTH/role/$1"
-  [ "$SETUP_AUTH" != approle ] || approle "$1"
+# approle NAME POLICIES TTL: writes the two halves of a login into files of SETUP_DIR.
+approle() {
+  role approle "$1" "$2" "$3"
+  api GET "auth/approle/role/$1/role-id" | jq -rj .data.role_id >"$SETUP_DIR/$1-role-id"
+  api POST "auth/approle/role/$1/secret-id" | jq -rj .data.secret_id >"$SETUP_DIR/$1-secret-id"
+  keep "$1-role-id" "$1-secret-id"
+}
+
+# The servers ask the API server with the token and the CA of their own service account.
+kubernetes_role() {
+  account=${APP_SERVICE_ACCOUNT:-identity/zitadel}
+  jq -n --arg host "${K8S_HOST:-https://kubernetes.default.svc}" '{kubernetes_host: $host}' |
+    api_write auth/kubernetes/config
+  role kubernetes "$1" "$2" "$3" "$(jq -n --arg account "$account" '$account / "/" |
+    {bound_service_account_namespaces: .[0], bound_service_account_names: .[1]}')"
 }
 
 write_roles() {
   if [ "$SETUP_AUTH" = kubernetes ]; then
-    # Without K8S_CA_FILE the servers read CA and token of their own service account.
-    jq -n --arg host "${K8S_HOST:-https://kubernetes.default.svc}" --rawfile ca "${K8S_CA_FILE:-/dev/null}" '
-      {kubernetes_host: $host} + if $ca == "" then {} else {kubernetes_ca_cert: $ca} end' |
-      api_write auth/kubernetes/config
+    kubernetes_role app-role zitadel,postgres,redis 1h
+  else
+    approle zitadel zitadel,postgres,redis 1h
   fi
-  role zitadel zitadel,postgres,redis 1h "${ZITADEL_SERVICE_ACCOUNT:-identity/zitadel}"
-  role chaos chaos 24h "${CHAOS_SERVICE_ACCOUNT:-blinkchaos/blinkchaos}"
+  approle chaos chaos 24h
 }
 
 # put PATH KEY FILE: one secret.
@@ -179,6 +198,7 @@ forget_root_token() {
   jq 'del(.root_token)' "$INIT" >"$INIT.part"
   mv "$INIT.part" "$INIT"
   date -u +%FT%TZ >"$DONE"
+  keep init.json "done"
 }
 
 set_up() {
@@ -191,8 +211,9 @@ set_up() {
   configure_autopilot
   enable_engines
   write_policies
-  write_roles
+  # Whoever can log in finds the secrets there.
   write_secrets
+  write_roles
   # shellcheck disable=SC2086 # one argument a peer
   wait_until_unsealed $PEERS
   until_true "every node is a voter" all_vote
