@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chaosblink.observer.spec import ObserverSpec, Processes
 from chaosblink.targets import Target
-from chaosblink.workloads.spec import LoginRoute, PathSpec, PostgresqlRoute, RedisRoute, Spec, VaultRoute
+from chaosblink.workloads.spec import EventsRoute, LoginRoute, PathSpec, PostgresqlRoute, RedisRoute, Spec, VaultRoute
 
 # Intervals, ms: measuring rule 2 and its table in docs/measuring.md. Redis's are the rule's own. A PostgreSQL or Vault
 # write costs this machine so much (a commit on two servers, three fsynced Raft entries) that at 10 and 25 ms the
@@ -15,10 +15,16 @@ PERSISTENT = {"redis": 10, "postgresql": 20, "vault": 25}
 FRESH = {"redis": 25, "postgresql": 100, "vault": 50}
 LOGIN, BYSTANDER = 200, 200
 DEADLINE, LOGIN_DEADLINE = 2000, 5000
+EVENT, EVENT_DEADLINE = 200, 20000
 
 
 def focus_paths(component: str, redis_set: int) -> list[PathSpec]:
-    """Paths of the component under fault, at full rate; none for identity, whose path is the login."""
+    """Paths of the component under fault, at full rate; none for identity, whose path is the login.
+
+    The event relay's path causes an event and waits for its delivery: its deadline is how long an event is watched.
+    """
+    if component == "eventrelay":
+        return [PathSpec("eventrelay/persistent", EVENT, EVENT_DEADLINE)]
     if component not in PERSISTENT:
         return []
     store = f"redis-{redis_set}" if component == "redis" else component
@@ -60,6 +66,11 @@ def workload(target: Target, run: str, folder: Path, paths: list[PathSpec]) -> S
         redis=RedisRoute(str(target.secret_file("redis-password"))),
         login=login_route(target),
     )
+
+
+def events_route(target: Target, since: float) -> EventsRoute:
+    """How the events of a round are read; `since` is `time.time()` when it began."""
+    return EventsRoute(*target.endpoint("postgresql"), str(target.secret_file("zitadel-password")), since)
 
 
 def login_route(target: Target) -> LoginRoute:

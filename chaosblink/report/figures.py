@@ -13,6 +13,9 @@ from chaosblink.history import Operation
 from chaosblink.report.blame import Blame, blame
 from chaosblink.report.recording import Round
 
+STORE_NOTHING = ("login", "deliver")
+"""Operations that leave nothing in a store of their own: events are compared by checkers that know both their ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class PathFigures:
@@ -102,13 +105,13 @@ def _login_ms(recording: Round, logins: list[Operation]) -> float | None:
 
 
 def _stores(recording: Round) -> list[StoreFigures]:
-    written = {store_of(one.path) for one in recording.operations if one.op != "login" and "/" in one.path}
+    written = {store_of(one.path) for one in recording.operations if one.op not in STORE_NOTHING and "/" in one.path}
     stores = written | {read.store for read in recording.recorded.final_reads}
     return [_store(recording, store) for store in sorted(stores)]
 
 
 def _store(recording: Round, store: str) -> StoreFigures:
-    mine = [one for one in recording.operations if one.op != "login" and store_of(one.path) == store]
+    mine = [one for one in recording.operations if one.op not in STORE_NOTHING and store_of(one.path) == store]
     acknowledged = sum(one.outcome == "ok" for one in mine)
     reads = [read for read in recording.recorded.final_reads if read.store == store]
     copies = durability(mine, reads, store)

@@ -13,7 +13,8 @@ from chaosblink.workloads.spec import Spec
 
 def stores(spec: Spec) -> list[str]:
     """The stores that the paths of a spec write to, in order of their first path: the path's part before the slash."""
-    return list(dict.fromkeys(path.path.split("/")[0] for path in spec.paths if path.path != "login"))
+    first = (path.path.split("/")[0] for path in spec.paths)
+    return list(dict.fromkeys(store for store in first if store not in ("login", "eventrelay")))
 
 
 def read_all(spec: Spec) -> list[FinalRead]:

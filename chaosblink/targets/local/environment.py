@@ -71,6 +71,13 @@ def _of_component(layout: Layout, instance: Instance) -> dict[str, str]:
                 "EXTERNAL_URL": f"https://{IDENTITY_HOST}",
                 "VAULT_ADDR": f"https://{edge.address}:8200",
             }
+        case "eventrelay":
+            return {
+                "PROGRAM": "consumer" if instance.name.startswith("eventconsumer") else "relay",
+                "PORT": str(instance.port),
+                "DATABASE_HOST": edge.address,
+                "REDIS_HOST": edge.address,
+            }
         case "edge":
             return {
                 "IDENTITY": layout.listed("identity"),
