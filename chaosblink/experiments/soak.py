@@ -146,6 +146,7 @@ def _soak(target: Target, events: int, seed: int, progress: Progress) -> Soaked:
             names = ", ".join(hit.instance for hit in effect.victims)
             found.kills.append(f"{victim} ({names})")
             took = _whole_again(target, victim.partition("/")[0])
+            rollback(target)
             progress(f"{names} killed, whole again after {took:.1f} s, {writer.written} events written")
         until(lambda: writer.finished, WHOLE_WITHIN_S, f"{events} events are written", every=0.5)
     found.written = writer.written
