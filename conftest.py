@@ -27,15 +27,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--seed", type=int, default=None, help="decides everything random; drawn and printed when not given"
     )
     group.addoption("--weakened", action="store_true", help="inject although the steady state does not hold")
+    group.addoption("--soak", type=int, default=0, help="send this many events through a run of kills (not by default)")
     group.addoption("--run-dir", type=Path, default=None, help="folder of the run (default: a new one in reports/runs)")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of tests that take minutes and are asked for by an option of their own."""
+    config.addinivalue_line("markers", "soak: sends many events through a run of kills; needs --soak EVENTS")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the suites of the chosen experiments: those named, else all, else the default ones."""
+    """Keep the suites of the chosen experiments: those named, else all, else the default ones.
+
+    Tests marked `soak` run only when a number of events was given.
+    """
     chosen = config.getoption("--experiment")
     if not chosen:
         chosen = plan.known() if config.getoption("everything") else plan.defaults()
-    away = [item for item in items if _experiment(item) not in (None, *chosen)]
+    soak = config.getoption("--soak")
+    away = [
+        item
+        for item in items
+        if _experiment(item) not in (None, *chosen) or (item.get_closest_marker("soak") and not soak)
+    ]
     config.hook.pytest_deselected(items=away)
     items[:] = [item for item in items if item not in away]
 

@@ -8,13 +8,15 @@ from typing import Any
 from chaoslib.exceptions import ActivityFailed
 
 from chaosblink.faults import FaultError
+from chaosblink.faults.batch_in_hand import batch_in_hand
 from chaosblink.faults.injection import TTL_S, inject
 from chaosblink.faults.undo import rollback
 from chaosblink.targets import PlatformError, open_target
+from chaosblink.waiting import Timeout
 
 logger = logging.getLogger("chaostoolkit")
 
-__all__ = ["isolate", "kill", "pause", "revert", "stop"]
+__all__ = ["isolate", "kill", "kill_mid_batch", "pause", "revert", "stop"]
 
 
 def kill(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
@@ -24,6 +26,15 @@ def kill(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
     After `ttl` seconds, in any case, the instance is made to run again.
     """
     return _inject("kill", victim, ttl)
+
+
+def kill_mid_batch(victim: str = "eventrelay/consumer", ttl: float = TTL_S) -> dict[str, Any]:
+    """Kill a consumer of events that has a batch in hand whose work is begun and not committed; as `kill` otherwise."""
+    try:
+        with batch_in_hand(open_target()):
+            return _inject("kill", victim, ttl)
+    except (PlatformError, Timeout) as error:
+        raise ActivityFailed(str(error)) from None
 
 
 def stop(victim: str, ttl: float = TTL_S) -> dict[str, Any]:

@@ -32,7 +32,8 @@ class Operation:
     """One operation of a workload. All times are `time.monotonic_ns()`.
 
     `path` names client and route, `<component>/<kind>`: `postgresql/fresh`, `postgresql/persistent`,
-    `vault/fresh`, `vault/persistent`, `redis-1/persistent` (set 1), `redis-1/fresh`, `redis-1/read`, `login`.
+    `vault/fresh`, `vault/persistent`, `redis-1/persistent` (set 1), `redis-1/fresh`, `redis-1/read`, `login`,
+    `eventrelay/persistent`.
     `id` is unique in the run and is what a final read looks for; for logins it only labels.
     `fail` is certain (it did not and will not happen); everything not certain is `unknown`.
     """
@@ -50,8 +51,8 @@ class Operation:
 
     @property
     def writes(self) -> bool:
-        """Whether it stores something that a final read can look for: a login and a `read` do not."""
-        return self.op not in ("login", "read")
+        """Whether it stores something that a final read can look for: a login, a `read` and a `deliver` do not."""
+        return self.op not in ("login", "read", "deliver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,24 @@ class FinalRead:
     why: str = ""
 
 
-Record = TypeVar("Record", Operation, Event, FinalRead)
+@dataclass(frozen=True, slots=True)
+class EventRead:
+    """The events of a round in one list, as one side has them.
+
+    `source` is `store` (ZITADEL's event store, in its order) or `consumer` (what a consumer committed, in that order);
+    `queue` is `high`, `normal` or `low`; ids are the events' keys. `removed` counts repeats the consumer recognised.
+    """
+
+    source: str
+    queue: str
+    at: int
+    ids: list[str]
+    removed: int = 0
+    complete: bool = True
+    why: str = ""
+
+
+Record = TypeVar("Record", Operation, Event, FinalRead, EventRead)
 
 
 def write_lines(path: Path, records: Iterable[Any]) -> None:
@@ -122,6 +140,11 @@ def read_events(path: Path) -> list[Event]:
 def read_final_reads(path: Path) -> list[FinalRead]:
     """Every complete line of the final reads. HistoryError on a foreign line."""
     return list(_records(path, FinalRead))
+
+
+def read_event_reads(path: Path) -> list[EventRead]:
+    """Every complete line of the event reads. HistoryError on a foreign line."""
+    return list(_records(path, EventRead))
 
 
 def _records(path: Path, shape: type[Record]) -> Iterator[Record]:

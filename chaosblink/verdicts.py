@@ -220,7 +220,7 @@ def _measured(rounds: list[float | None]) -> dict[str, Any]:
 
 def _configured(judged: Sequence[_Judged], promise: Promise) -> float | None:
     """The largest configured bound of the rounds, for promises about the outage of the component under fault."""
-    if promise.checker not in ("outage", "configured", "below_configured"):
+    if promise.checker not in ("outage", "configured", "below_configured", "events_arrive"):
         return None
     mine = [each.recorded for each in judged if promise.component in ("{component}", each.recorded.component)]
     return max((ms for recorded in mine if (ms := _ms(recorded)) is not None), default=None)

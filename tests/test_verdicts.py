@@ -18,6 +18,7 @@ from chaosblink import promises as promise_file
 from chaosblink.checkers import checker
 from chaosblink.checkers.finding import Finding
 from chaosblink.checkers.rounds import Round
+from chaosblink.experiments import plan
 from chaosblink.history import Event, Operation
 from chaosblink.promises import Promise, PromiseError
 from chaosblink.verdicts import Verdict, disturbed_rounds, judge, judge_by_name, keeps, read_verdicts, write_verdicts
@@ -316,9 +317,11 @@ def test_a_verdict_has_the_fields_of_the_contract() -> None:
 
 
 def test_every_promise_says_its_reason_and_source() -> None:
+    experiments = set(plan.known())
     for promise in PROMISES.values():
         assert promise.reason, promise.id
         assert promise.source, promise.id
+        assert set(promise.experiments) <= experiments, promise.id
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ from typing import Any
 from chaosblink.history import (
     BEHIND,
     Event,
+    EventRead,
     FinalRead,
     HistoryError,
     Operation,
+    read_event_reads,
     read_events,
     read_final_reads,
     read_operations,
@@ -35,6 +37,7 @@ class Round:
     operations: list[Operation] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     final_reads: list[FinalRead] = field(default_factory=list)
+    event_reads: list[EventRead] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -119,6 +122,8 @@ def load(folder: Path, experiment: str = "", number: int = 0) -> Round:
     recorded.operations = _read(recorded, "history.jsonl", read_operations, [])
     recorded.events = _read(recorded, "timeline.jsonl", read_events, [])
     recorded.final_reads = _read(recorded, "final_reads.jsonl", read_final_reads, [])
+    if recorded.component == "eventrelay":
+        recorded.event_reads = _read(recorded, "event_reads.jsonl", read_event_reads, [])
     return recorded
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chaosblink.components.edge import Edge
+from chaosblink.components.eventrelay import Eventrelay
 from chaosblink.components.identity import Identity
 from chaosblink.components.pgpool import Pgpool
 from chaosblink.components.postgresql import Postgresql
@@ -22,6 +23,7 @@ ALL: dict[str, Callable[[Target], Component]] = {
     "sentinel": Sentinel,
     "identity": Identity,
     "edge": Edge,
+    "eventrelay": Eventrelay,
 }
 
 

@@ -20,6 +20,7 @@ from chaosblink.faults.timeline import GO, awaited
 from chaosblink.history import Event, read_events, write_lines
 from chaosblink.targets import PlatformError, Target
 from chaosblink.waiting import Timeout, until
+from chaosblink.workloads.final_events import read_both_sides
 from chaosblink.workloads.final_reads import read_all
 
 Progress = Callable[[str], None]
@@ -81,7 +82,7 @@ class Round:
         wrong after the fault is recorded and left to the checkers.
         """
         (self.folder / "logs").mkdir(parents=True)
-        self.began = time.monotonic_ns()
+        self.began, self._since = time.monotonic_ns(), time.time()
         wall = datetime.datetime.now(datetime.UTC).isoformat()
         log_ends = {i.name: self._target.log_end(i) for i in self._target.instances()}
         bounds = self._bounds()
@@ -168,6 +169,11 @@ class Round:
     def _final_reads(self) -> None:
         self._progress("  reading every store on every server")
         write_lines(self.folder / "final_reads.jsonl", read_all(self._spec))
+        if self._component == "eventrelay":
+            store = specs.events_route(self._target, self._since)
+            assert self._spec.postgresql is not None
+            reads = read_both_sides(store, self._spec.postgresql, self._spec.final_read_deadline_s)
+            write_lines(self.folder / "event_reads.jsonl", reads)
 
     def _keep_logs(self, ends: dict[str, float]) -> None:
         for instance in self._target.instances():  # one that was not there at the start is kept whole

@@ -7,7 +7,7 @@ from pathlib import Path
 from chaosblink.history import BEHIND, EDGE_REDIS
 from chaosblink.observer.spec import ObserverSpec, Processes
 from chaosblink.targets import Target, entrance
-from chaosblink.workloads.spec import LoginRoute, PathSpec, PostgresqlRoute, RedisRoute, Spec, VaultRoute
+from chaosblink.workloads.spec import EventsRoute, LoginRoute, PathSpec, PostgresqlRoute, RedisRoute, Spec, VaultRoute
 
 # Intervals, ms: measuring rule 2 and its table in docs/measuring.md. Redis's are the rule's own. A PostgreSQL or Vault
 # write costs this machine so much (a commit on two servers, three fsynced Raft entries) that at 10 and 25 ms the
@@ -16,6 +16,7 @@ PERSISTENT = {"redis": 10, "postgresql": 20, "vault": 25}
 FRESH = {"redis": 25, "postgresql": 100, "vault": 50}
 LOGIN, BYSTANDER, READ = 200, 200, 50
 DEADLINE, LOGIN_DEADLINE = 2000, 5000
+EVENT, EVENT_DEADLINE = 200, 20000
 
 
 EDGE_PATHS = {"vault/persistent": 100, "vault/fresh": 50, "postgresql/persistent": 100, "postgresql/fresh": 100}
@@ -24,7 +25,12 @@ EDGE_PATHS = {"vault/persistent": 100, "vault/fresh": 50, "postgresql/persistent
 
 def focus_paths(component: str, redis_set: int) -> list[PathSpec]:
     """Paths of the component under fault, or of the store it stands before, at full rate; none for identity, whose path
-    is the login."""
+    is the login.
+
+    The event relay's path causes an event and waits for its delivery: its deadline is how long an event is watched.
+    """
+    if component == "eventrelay":
+        return [PathSpec("eventrelay/persistent", EVENT, EVENT_DEADLINE)]
     if component == "edge":
         through = {**EDGE_PATHS, f"{EDGE_REDIS}/fresh": 50}
         return [PathSpec(path, interval, DEADLINE) for path, interval in through.items()]
@@ -73,6 +79,11 @@ def workload(target: Target, run: str, folder: Path, paths: list[PathSpec]) -> S
         redis=RedisRoute(str(target.secret_file("redis-password")), edge_address=redis_address, edge_port=redis_port),
         login=login_route(target),
     )
+
+
+def events_route(target: Target, since: float) -> EventsRoute:
+    """How the events of a round are read; `since` is `time.time()` when it began."""
+    return EventsRoute(*target.endpoint("postgresql"), str(target.secret_file("zitadel-password")), since)
 
 
 def login_route(target: Target) -> LoginRoute:

@@ -100,6 +100,30 @@ class IdentityPoller:
             self._client = None
 
 
+class EventrelayPoller:
+    """`GET /status`: active, standby, consumer, or waiting while it has no database or no Redis."""
+
+    def __init__(self, spec: ObserverSpec, instance: Instance) -> None:
+        """Plain HTTP."""
+        self.abort: Callable[[], None] | None = None
+        self._address, self._port = instance.address, instance.port
+        self._client: aiohttp.ClientSession | None = None
+        del spec
+
+    async def ask(self) -> Answer:
+        """ValueError or KeyError when it is no relay that answers."""
+        if self._client is None:
+            self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
+        async with self._client.get(f"http://{self._address}:{self._port}/status") as answer:
+            return Answer(str(json.loads(await answer.read())["role"]))
+
+    async def close(self) -> None:
+        """Close the kept connection."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+
 class EdgePoller:
     """The edge is `serving` while it accepts a connection."""
 
@@ -239,6 +263,7 @@ POLLERS: dict[str, type[Poller]] = {
     "vault": VaultPoller,
     "identity": IdentityPoller,
     "edge": EdgePoller,
+    "eventrelay": EventrelayPoller,
     "postgresql": PostgresqlPoller,
     "pgpool": PgpoolPoller,
     "redis": RedisPoller,

@@ -15,6 +15,7 @@ from pathlib import Path as File
 import uvloop
 
 from chaosblink.workloads.attempt import Path
+from chaosblink.workloads.eventrelay_path import EventrelayPath
 from chaosblink.workloads.lifeline import quieten, take_precedence, watch
 from chaosblink.workloads.login_path import LoginPath
 from chaosblink.workloads.postgresql_path import PostgresqlPath
@@ -37,6 +38,7 @@ def path_of(spec: Spec, path: PathSpec) -> Path:
         "vault": VaultPath,
         "redis": RedisPath,
         "login": LoginPath,
+        "eventrelay": EventrelayPath,
     }
     if component not in clients:
         raise ValueError(f"unknown path {path.path!r}")

@@ -13,7 +13,8 @@ from chaosblink.workloads.spec import Spec
 
 def stores(spec: Spec) -> list[str]:
     """The stores that the paths of a spec write to, in order of their first path."""
-    return list(dict.fromkeys(store_of(path.path) for path in spec.paths if path.path != "login"))
+    stored = (store_of(path.path) for path in spec.paths)
+    return list(dict.fromkeys(store for store in stored if store not in ("login", "eventrelay")))
 
 
 def read_all(spec: Spec) -> list[FinalRead]:

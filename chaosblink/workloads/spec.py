@@ -15,7 +15,8 @@ class PathSpec:
     """One path of the history: an operation is due every `interval_ms`, and each has `deadline_ms` from its start.
 
     `path` is one of `postgresql/persistent`, `postgresql/fresh`, `vault/persistent`, `vault/fresh`,
-    `redis-<set>/persistent`, `redis-<set>/fresh`, `redis-<set>/read`, `redis-master/fresh` (through the edge), `login`.
+    `redis-<set>/persistent`, `redis-<set>/fresh`, `redis-<set>/read`, `redis-master/fresh` (through the edge), `login`,
+    `eventrelay/persistent` (login and PostgreSQL routes).
     `connections` bounds the kept connections of a persistent path.
     """
 
@@ -75,6 +76,18 @@ class LoginRoute:
     redirect_uri: str = "https://app.blinkchamber.test/callback"
     user_domain: str = "blinkchamber.test"
     users: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class EventsRoute:
+    """ZITADEL's event store, for the final read of all events since `since` (s, the database's wall clock)."""
+
+    address: str
+    port: int
+    password_file: str
+    since: float
+    user: str = "zitadel"
+    database: str = "zitadel"
 
 
 @dataclass(frozen=True, slots=True)

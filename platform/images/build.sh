@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../kind/step.sh"
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
-ALL=(postgresql redis openbao edge identity suite)
+ALL=(postgresql redis openbao edge identity eventrelay suite)
 NAME=blinkchamber
 BUILD_ONLY=
 ONLY=()
@@ -61,6 +61,11 @@ one() {
     need openbao
     image identity "$ROOT/platform/identity" "$ROOT"/platform/identity/{pyproject.toml,zitadel_standin} -- \
       PYTHON="${TAG[python]}" OPENBAO="${TAG[openbao]}"
+    ;;
+  eventrelay)
+    need python
+    image eventrelay "$ROOT/platform/eventrelay" "$ROOT"/platform/eventrelay/{pyproject.toml,README.md,eventrelay} -- \
+      PYTHON="${TAG[python]}"
     ;;
   suite)
     need python

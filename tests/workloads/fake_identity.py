@@ -45,6 +45,7 @@ class Fake:
                 web.get("/oauth/v2/authorize", self.authorize, name="authorize"),
                 web.post("/v2/sessions", self.session, name="session"),
                 web.patch("/v2/sessions/{id}", self.password, name="password"),
+                web.delete("/v2/sessions/{id}", self.logout, name="logout"),
                 web.post("/v2/oidc/auth_requests/{id}", self.callback, name="callback"),
                 web.post("/oauth/v2/token", self.token, name="token"),
                 web.get("/oidc/v1/userinfo", self.userinfo, name="userinfo"),
@@ -75,10 +76,13 @@ class Fake:
         return web.Response(status=302, headers={"location": f"/login?authRequest=V2_{request.query['state']}"})
 
     async def session(self, _request: web.Request) -> web.Response:
-        return web.json_response({"sessionId": "1", "sessionToken": "first"}, status=201)
+        return web.json_response({"sessionId": str(self.seen["session"]), "sessionToken": "first"}, status=201)
 
     async def password(self, _request: web.Request) -> web.Response:
         return web.json_response({"sessionToken": "second"})
+
+    async def logout(self, _request: web.Request) -> web.Response:
+        return web.json_response({})
 
     async def callback(self, request: web.Request) -> web.Response:
         assert (await request.json())["session"]["sessionToken"] == "second"

@@ -150,6 +150,8 @@ def _start(layout: Layout, state: Path, progress: Progress) -> None:
     bringing.start("pgpool", "identity")
     for component in ("pgpool", "sentinel", "identity", "edge"):
         bringing.wait_for(component)
+    bringing.start("eventrelay")
+    bringing.wait_for("eventrelay")
 
 
 class BringUp:

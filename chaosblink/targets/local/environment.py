@@ -62,6 +62,12 @@ def _of_component(layout: Layout, instance: Instance) -> dict[str, str]:
             return {"BACKENDS": layout.listed("postgresql"), "ALLOWED_NETWORK": layout.network}
         case "identity":
             return {"PORT": str(instance.port), "EXTERNAL_URL": f"https://{IDENTITY_HOST}", **through_the_edge(layout)}
+        case "eventrelay":
+            return {
+                "PROGRAM": "consumer" if instance.name.startswith("eventconsumer") else "relay",
+                "PORT": str(instance.port),
+                **through_the_edge(layout),
+            }
         case "edge":
             return {
                 "IDENTITY": layout.listed("identity"),

@@ -75,6 +75,24 @@ GROUPS = (
         ("redis-password",),
         "redis",
     ),
+    Group(
+        "eventrelay",
+        "eventrelay",
+        "eventrelay.replicaCount",
+        "eventrelay.env",
+        90,
+        9464,
+        ("zitadel-password", "redis-password"),
+    ),
+    Group(
+        "eventrelay",
+        "eventconsumer",
+        "eventrelay.consumer.replicaCount",
+        "eventrelay.env",
+        95,
+        9464,
+        ("chaos-password", "redis-password"),
+    ),
 )
 COMPONENTS = tuple(dict.fromkeys(group.component for group in GROUPS))
 
