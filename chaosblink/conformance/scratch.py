@@ -74,6 +74,7 @@ class ScratchVault:
         write_private(self.folder / "secrets" / "seal-key", seal_key)
         authority.issue(self.folder / "tls", [place], [name])
         self._process: Process | None = None
+        self._scheme = "https"
 
     @property
     def log(self) -> str:
@@ -103,6 +104,18 @@ class ScratchVault:
         return self._run(
             [str(preflight.bao()), "server", f"-config={self.folder}/server.hcl"], {**_environment(), **variables}
         )
+
+    def start_without_tls(self, token: str) -> ScratchVault:
+        """Run it as the document's listener has it, plain HTTP; in memory, unsealed, `token` is its root token."""
+        self._scheme, self.token = "http", token
+        command = [
+            str(preflight.bao()),
+            "server",
+            "-dev",
+            f"-dev-listen-address={self.address}:8200",
+            "-dev-no-store-token",
+        ]
+        return self._run(command, {**_environment(), "BAO_DEV_ROOT_TOKEN_ID": token, "VAULT_DEV_ROOT_TOKEN_ID": token})
 
     def _run(self, command: list[str], variables: dict[str, str]) -> ScratchVault:
         self._process = Process(command, self.folder / "log", variables)
@@ -154,7 +167,7 @@ class ScratchVault:
         """An HTTP client with the root token, or with another one."""
         chosen = self.token if token is None else token
         return httpx.Client(
-            base_url=f"https://{self.address}:8200",
+            base_url=f"{self._scheme}://{self.address}:8200",
             verify=str(self.folder / "tls" / "ca.crt"),
             headers={"X-Vault-Token": chosen} if chosen else {},
             timeout=10,
@@ -169,7 +182,8 @@ class Vaults:
     """A folder with scratch servers of one CA."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._authority, self._made = folder, Authority("scratch"), [ScratchVault][:0]
+        self._folder, self._authority = folder, Authority("scratch")
+        self._made: list[ScratchVault] = []
 
     def make(self, name: str, seal_key: bytes | None = None) -> ScratchVault:
         """A server that is not started yet; without `seal_key` it has one of its own."""
@@ -197,5 +211,4 @@ def vaults() -> Iterator[Vaults]:
 def _environment() -> dict[str, str]:
     """What a server needs of this process's environment, and nothing else of it."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
-    # the kernel's memory limits are the platform's; here a server lives for seconds
     return {"PATH": path, "LANG": "C.UTF-8", "HOME": os.environ.get("HOME", "/")}

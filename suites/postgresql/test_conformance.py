@@ -159,9 +159,12 @@ FORBIDDEN_TO_CHAOS = {
 def test_chaos_may_not(target: Target, what: str) -> None:
     postgresql, primary = Postgresql(target), primary_of(target)
     # the superuser's session is there to be ended
-    with postgresql.administrator(primary), postgresql.client(primary) as client:
-        with pytest.raises(errors.InsufficientPrivilege):
-            client.execute(FORBIDDEN_TO_CHAOS[what].encode())
+    with (
+        postgresql.administrator(primary),
+        postgresql.client(primary) as client,
+        pytest.raises(errors.InsufficientPrivilege),
+    ):
+        client.execute(FORBIDDEN_TO_CHAOS[what].encode())
 
 
 @pytest.mark.parametrize("user", ["chaos", "pgpool"])
