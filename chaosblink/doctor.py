@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chaosblink.targets import PlatformError
-from chaosblink.targets.local import network, preflight
+from chaosblink.targets.local import preflight
 from chaosblink.targets.local.environment import pg_bin
 from chaosblink.targets.local.layout import ROOT
 from chaosblink.targets.local.target import read_record, state_root
@@ -112,7 +112,7 @@ def _machine() -> list[Check]:
 
 def _user() -> list[Check]:
     root = os.geteuid() == 0
-    namespaces = network.namespaces_possible()
+    namespaces = _runs("unshare", "--net", "true")
     bridge = namespaces and _runs("unshare", "--net", "sh", "-ec", _FABRIC)
     return [
         Check("root", root, f"uid {os.geteuid()}", (PARTITIONS,), "run as root; without it a platform uses loopback"),

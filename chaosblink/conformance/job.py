@@ -69,6 +69,8 @@ def _run(target: Target, into: Path | None, workers: int, progress: Callable[[st
     folder = into or _new_folder(target)
     listed, interruption = VerdictList(), Interruption()
     options = [f"--rootdir={ROOT}", f"--platform={target.name}", "-n", str(workers), "--dist", "loadgroup"]
+    # with a replacement for a worker that died, xdist's loadgroup never ends; what was not run is unknown then
+    options += ["--max-worker-restart", "0"]
     options += ["-q", "-p", "no:cacheprovider", "--tb=no", "-rN", "--no-header"]
     code = int(pytest.main([*map(str, suites()), *options], plugins=[listed, interruption]))
     verdicts = listed.verdicts(writings(target))
