@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from chaosblink.conformance import lock
 from chaosblink.experiments import plan
 from chaosblink.experiments.session import Options, Recording, Session
-from chaosblink.targets import DEFAULT_NAME, PlatformError, open_target
+from chaosblink.targets import DEFAULT_NAME, PlatformError, Target, open_target
 
 BAD_INPUT = 2
 
@@ -32,8 +33,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker of tests that take minutes and are asked for by an option of their own."""
+    """Markers of the conformance suites, and of tests that take minutes and are asked for by an option of their own."""
     config.addinivalue_line("markers", "soak: sends many events through a run of kills; needs --soak EVENTS")
+    config.addinivalue_line("markers", "disturbs: takes an instance away for a moment, so no other test runs beside it")
+    config.addinivalue_line("markers", "only_on(kind, why): what is tested exists on this kind of target alone")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -76,6 +79,28 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
             yield opened
     except PlatformError as error:
         pytest.exit(f"chaosblink: {error}", returncode=BAD_INPUT)
+
+
+@pytest.fixture(scope="session")
+def shared_platform(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """The platform that is up, held together with other conformance tests and never beside a chaos run."""
+    try:
+        target = open_target(request.config.getoption("--platform"))
+        with lock.shared(target):
+            yield target
+    except PlatformError as error:
+        pytest.exit(f"chaosblink: {error}", returncode=BAD_INPUT)
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest, shared_platform: Target) -> Iterator[Target]:
+    """The platform for one conformance test, which has it alone if it is marked `disturbs`."""
+    for marker in request.node.iter_markers("only_on"):
+        kind, why = marker.args
+        if shared_platform.kind != kind:
+            pytest.skip(f"needs a {kind} platform, this one is {shared_platform.kind}: {why}")
+    with lock.turn(shared_platform, alone=request.node.get_closest_marker("disturbs") is not None):
+        yield shared_platform
 
 
 @pytest.fixture(scope="class")

@@ -1,4 +1,4 @@
-"""The command line: `chaosblink up`, `status`, `run`, `load`, `logs`, `rollback`, `report`, `down`."""
+"""The command line: `chaosblink up`, `status`, `watch`, `run`, `conformance`, `load`, `doctor`, `down`, ..."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from chaosblink import __version__
+from chaosblink import __version__, completion
 from chaosblink.targets import DEFAULT_NAME, Instance, PlatformError, Target, open_target
 from chaosblink.targets.local.target import LocalTarget
 
@@ -48,8 +48,14 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
 
 
 name_option = click.option(
-    "--name", default=DEFAULT_NAME, show_default=True, envvar="CHAOSBLINK_PLATFORM", help="Which platform is meant."
+    "--name",
+    default=DEFAULT_NAME,
+    show_default=True,
+    envvar="CHAOSBLINK_PLATFORM",
+    shell_complete=completion.platforms,
+    help="Which platform is meant.",
 )
+instance_argument = click.argument("instance", shell_complete=completion.instances)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -115,7 +121,7 @@ def down(name: str) -> None:
 
 @main.command()
 @name_option
-@click.argument("instance")
+@instance_argument
 @click.option("--lines", default=50, show_default=True, help="How many of the last lines.")
 @clear_errors
 def logs(name: str, instance: str, lines: int) -> None:
@@ -126,7 +132,7 @@ def logs(name: str, instance: str, lines: int) -> None:
 
 @main.command()
 @name_option
-@click.argument("instance")
+@instance_argument
 @clear_errors
 def stop(name: str, instance: str) -> None:
     """Shut one instance down and keep it down until `start`."""
@@ -136,7 +142,7 @@ def stop(name: str, instance: str) -> None:
 
 @main.command()
 @name_option
-@click.argument("instance")
+@instance_argument
 @clear_errors
 def start(name: str, instance: str) -> None:
     """Let one instance run again."""
@@ -146,7 +152,7 @@ def start(name: str, instance: str) -> None:
 
 @main.command(name="exec", context_settings={"ignore_unknown_options": True})
 @name_option
-@click.argument("instance")
+@instance_argument
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @clear_errors
 def execute(name: str, instance: str, command: tuple[str, ...]) -> None:
@@ -186,7 +192,14 @@ def report(run: Path) -> None:
 
 @main.command()
 @name_option
-@click.option("--experiment", "experiments", multiple=True, metavar="NAME", help="Run only this one (repeatable).")
+@click.option(
+    "--experiment",
+    "experiments",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completion.experiments,
+    help="Run only this one (repeatable).",
+)
 @click.option("--all", "everything", is_flag=True, help="Run every experiment, not only the default ones.")
 @click.option("--list", "listing", is_flag=True, help="List the experiments and run nothing.")
 @click.option("--rounds", default=None, type=click.IntRange(1), help="Rounds of each experiment [default: 3].")
@@ -212,6 +225,62 @@ def run(name: str, listing: bool, **options: Any) -> None:
     if options["everything"] and options["experiments"]:
         raise PlatformError("--all runs every experiment and --experiment names one: give one of the two")
     sys.exit(run_suites(name, progress=_progress(), **options))
+
+
+@main.command()
+@name_option
+@click.option(
+    "--into",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of a chaos run: its report then shows these verdicts as well [default: a new folder].",
+)
+@click.option("-n", "--workers", default=None, type=click.IntRange(0), help="Tests at the same time [default: 2].")
+@click.option("--keep", is_flag=True, help="Leave a platform that was brought up for this run.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the chart.")
+@clear_errors
+def conformance(name: str, **options: Any) -> None:
+    """Try on a healthy platform what it must be: quorum, roles, policies, separation, TLS, secrets, live bounds.
+
+    A platform that is up is used and left as it is; otherwise one is brought up and removed at the end.
+    Exit code 0 when everything holds (or is not run here), 1 when something does not, 2 when no run was possible.
+    """
+    from chaosblink.conformance.job import run_conformance
+
+    sys.exit(run_conformance(name, progress=_progress(), **options))
+
+
+@main.command()
+@name_option
+@click.option("--seconds", default=None, type=click.FloatRange(min=0, min_open=True), help="Stop by itself after that.")
+@clear_errors
+def watch(name: str, seconds: float | None) -> None:
+    """Show roles and login success live until Ctrl-C: a table on a terminal, a line a change in a pipe."""
+    from rich.console import Console
+
+    from chaosblink.watch import watch as show
+
+    show(open_target(name), seconds, Console())
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
+def doctor(as_json: bool) -> None:
+    """Say what this machine can and cannot run, and why.
+
+    Exit code 0 when a local platform can be brought up, else 1.
+    """
+    from chaosblink import doctor as examination
+
+    checks = examination.examine()
+    click.echo(json.dumps(examination.as_data(checks), indent=1) if as_json else examination.render(checks))
+    sys.exit(1 if examination.possible(checks)[examination.LOCAL] else 0)
+
+
+@main.command(name="completion")
+@click.argument("shell", type=click.Choice(completion.SHELLS))
+def complete(shell: str) -> None:
+    """Print the completion script of a shell: source <(chaosblink completion bash)."""
+    click.echo(completion.script(main, shell))
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

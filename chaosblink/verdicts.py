@@ -21,6 +21,8 @@ from chaosblink.run_rounds import Run, RunExperiment, read_run
 Word = Literal["pass", "fail", "unknown", "not run"]
 TIMING_REPEATS = 2
 """A disturbed round's timing is repeated at most twice: measuring rule 11."""
+CONFORMANCE = "conformance.json"
+"""Verdicts of the conformance suites (chaosblink/conformance), beside the rounds of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,22 @@ def judge(run: Path, promises: Sequence[Promise] | None = None) -> list[Verdict]
     verdicts = [_nothing("", "plan", problem) for problem in recorded.problems]
     for experiment in recorded.experiments:
         verdicts += judge_experiment(recorded, experiment, known)
+    verdicts += _conformance(run)
     if not verdicts:
         verdicts.append(_nothing("", "plan", "the run holds no experiment"))
     return verdicts
+
+
+def _conformance(run: Path) -> list[Verdict]:
+    """What the conformance suites wrote into the run's folder; nothing when they did not run for it."""
+    path = run / CONFORMANCE
+    if not path.exists():
+        return []
+    try:
+        found = [Verdict(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError) as error:
+        return [_nothing("conformance", "conformance", f"{CONFORMANCE} cannot be read: {error}")]
+    return found or [_nothing("conformance", "conformance", f"{CONFORMANCE} holds no verdict")]
 
 
 def judge_by_name(run: Path, experiment: str, promises: Sequence[Promise] | None = None) -> list[Verdict]:

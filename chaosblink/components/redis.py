@@ -84,6 +84,8 @@ class Redis:
         replicas = [name for name, answer in said.items() if answer and answer[0] == "slave"]
         if len(masters) != 1 or len(replicas) != len(said) - 1:
             return f"set {number}: masters {masters}, replicas {replicas} of {len(said)} servers"
+        if not replicas:
+            return f"set {number}: {masters[0]} has no replica, so it takes no writes and cannot fail over"
         broken = [name for name in replicas if said[name][3] != "connected"]
         online = len(said[masters[0]][2])
         if broken or online != len(replicas):

@@ -18,14 +18,14 @@ from chaosblink.history import Event
 from chaosblink.observer.pollers import POLLERS
 from chaosblink.observer.processes import CpuSampler
 from chaosblink.observer.spec import ObserverSpec, read_observer_spec
-from chaosblink.observer.watch import Watch
+from chaosblink.observer.watch import Listener, Watch
 from chaosblink.workloads.lifeline import quieten, take_precedence, watch
 from chaosblink.workloads.recorder import Recorder
 
 FLUSH_S = 0.2
 
 
-def watches(spec: ObserverSpec, recorder: Recorder) -> list[Watch]:
+def watches(spec: ObserverSpec, recorder: Listener) -> list[Watch]:
     """One watch an instance that can be asked; the components in focus are asked more often."""
     out = []
     for instance in spec.instances:

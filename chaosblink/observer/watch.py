@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Protocol
 
 from chaosblink.history import Event
 from chaosblink.observer.pollers import Answer, Poller
 from chaosblink.targets import Instance
-from chaosblink.workloads.recorder import Recorder
 
 HEARTBEAT_NS = 1_000_000_000
 """An unchanged role or view is repeated this often, so that silence in a timeline means a dead observer."""
 
 
+class Listener(Protocol):
+    """Whoever is told of roles and views: the timeline's recorder, or a person's screen."""
+
+    def event(self, event: Event) -> None:
+        """One change, or the repetition of what has not changed."""
+
+
 class Watch:
     """One instance, one poller."""
 
-    def __init__(self, instance: Instance, poller: Poller, recorder: Recorder, hz: float, patience_s: float) -> None:
+    def __init__(self, instance: Instance, poller: Poller, recorder: Listener, hz: float, patience_s: float) -> None:
         """`hz` questions a second; no answer within `patience_s` is role ""."""
         self._instance, self._poller, self._recorder = instance, poller, recorder
         self._interval_s, self._patience_s = 1 / hz, patience_s

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Exit 0 when a client reaches the primary through this PgPool. Environment: ADDRESS SECRETS PG_BIN (optional).
+# Exit 0 when a client reaches the primary through this PgPool. Environment: ADDRESS DATA PG_BIN (optional).
 set -euo pipefail
-PGPASSWORD=$(<"$SECRETS/chaos-password")
-export PGPASSWORD PGCONNECT_TIMEOUT=2
+# Written by start.sh (0600): a password in a file stands in no process's environment.
+export PGPASSFILE=$DATA/pgpass PGCONNECT_TIMEOUT=2
 psql=${PG_BIN:+$PG_BIN/}psql
-[[ $("$psql" -XAtq -h "$ADDRESS" -p "${PORT:-5432}" -U chaos -d chaos -c 'SELECT pg_is_in_recovery()') == f ]]
+[[ $("$psql" -XAtqw -h "$ADDRESS" -p "${PORT:-5432}" -U pgpool -d postgres -c 'SELECT pg_is_in_recovery()') == f ]]

@@ -54,13 +54,17 @@ CONF
   done
 }
 
+# What a Redis server says of its replicas. The password goes through stdin: neither environment nor arguments hold it.
+replication() {
+  printf 'AUTH "%s"\nINFO replication\n' "$PASSWORD" | timeout 1 redis-cli -h "$1" 2>/dev/null
+}
+
 # Sentinel learns of replicas from INFO, asked at once and then every 10 s: one that starts before the replica has
 # attached would know none, and could promote none, for 10 s. Waits 5 s for it and then starts all the same.
 wait_for_replicas() {
   tries=0
   for entry in $MASTERS; do
-    until REDISCLI_AUTH=$PASSWORD timeout 1 redis-cli -h "${entry#*=}" INFO replication 2>/dev/null |
-      grep -q '^slave0:.*state=online'; do
+    until replication "${entry#*=}" | grep -q '^slave0:.*state=online'; do
       tries=$((tries + 1))
       [ "$tries" -lt 25 ] || return 0
       sleep 0.2

@@ -1,0 +1,24 @@
+"""Run a short command where an instance runs and read what it prints, as `chaosblink exec` does."""
+
+from __future__ import annotations
+
+import subprocess
+
+from chaosblink.targets import Instance, PlatformError, Target
+
+WITHIN_S = 20.0
+
+
+def inside(target: Target, instance: Instance, command: list[str]) -> str:
+    """Standard output; PlatformError when the command fails or the target cannot run commands.
+
+    The command's environment is the instance's own: DATA, SECRETS, FILES, ADDRESS (docs/architecture.md).
+    """
+    enter = getattr(target, "inside", None)
+    if enter is None:
+        raise PlatformError(f"target {target.kind} cannot run a command inside an instance")
+    line, variables = enter(instance, command)
+    done = subprocess.run(line, env=variables, capture_output=True, text=True, check=False, timeout=WITHIN_S)
+    if done.returncode:
+        raise PlatformError(f"{instance.name}: {command[0]} failed: {' '.join(done.stderr.split())[-300:]}")
+    return done.stdout

@@ -1,0 +1,103 @@
+"""`chaosblink conformance`: the conformance suites in parallel on a platform that is up (or brought up for it)."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import pytest
+
+from chaosblink.conformance.exposure import writings
+from chaosblink.conformance.lock import shared
+from chaosblink.conformance.verdict_list import VerdictList
+from chaosblink.experiments import run_folder
+from chaosblink.experiments.session import versions
+from chaosblink.main_job import Interruption
+from chaosblink.platform_life import bring_up
+from chaosblink.report.publish import print_table, publish
+from chaosblink.targets import PlatformError, Target, open_target
+from chaosblink.targets.local.bring_up import down, undisturbed
+from chaosblink.targets.local.layout import ROOT
+from chaosblink.targets.local.target import state_of
+from chaosblink.verdicts import CONFORMANCE, Verdict
+
+WORKERS = 2
+"""More do not help: the platform's servers and the tests share the machine."""
+PATTERNS = ("*/test_conformance*.py", "findings/test_*.py")
+
+
+def run_conformance(
+    name: str,
+    into: Path | None,
+    workers: int | None,
+    keep: bool,
+    overrides: tuple[str, ...],
+    progress: Callable[[str], None],
+) -> int:
+    """Exit code: 0 every verdict is pass or not run, 1 one is not, 2 no run was possible, 130 interrupted.
+
+    `into` is the folder of a chaos run whose report shall show the verdicts as well; without it a new folder is made.
+    """
+    ours = not state_of(name).exists()
+    if ours:
+        bring_up(name, overrides, "auto", progress)
+    elif overrides:
+        raise PlatformError(f"--set changes a platform being brought up, and {name!r} is up; `chaosblink down` first")
+    target = open_target(name)
+    try:
+        with shared(target):
+            return _run(target, into, WORKERS if workers is None else workers, progress)
+    finally:
+        if ours and not keep:
+            with undisturbed():
+                down(name)
+            progress(f"platform {name} removed")
+
+
+def suites() -> list[Path]:
+    """Every file with conformance tests, in order of path."""
+    return sorted(path for pattern in PATTERNS for path in (ROOT / "suites").glob(pattern))
+
+
+def _run(target: Target, into: Path | None, workers: int, progress: Callable[[str], None]) -> int:
+    began = time.monotonic()
+    folder = into or _new_folder(target)
+    listed, interruption = VerdictList(), Interruption()
+    options = [f"--rootdir={ROOT}", f"--platform={target.name}", "-n", str(workers), "--dist", "loadgroup"]
+    # with a replacement for a worker that died, xdist's loadgroup never ends; what was not run is unknown then
+    options += ["--max-worker-restart", "0"]
+    options += ["-q", "-p", "no:cacheprovider", "--tb=no", "-rN", "--no-header"]
+    code = int(pytest.main([*map(str, suites()), *options], plugins=[listed, interruption]))
+    verdicts = listed.verdicts(writings(target))
+    if interruption.seen:
+        code = 130
+    _write(folder, verdicts, time.monotonic() - began, new=into is None)
+    page = publish(folder)
+    print_table(folder)
+    progress(f"{len(verdicts)} verdicts")
+    click.echo(f"report: {page}")
+    if code == 130:
+        return code
+    words = {verdict.verdict for verdict in verdicts}
+    return 0 if "pass" in words and words <= {"pass", "not run"} and code == 0 else 1
+
+
+def _new_folder(target: Target) -> Path:
+    folder = run_folder.RUNS / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{target.kind}-conformance"
+    run_folder.create(target, {"seed": None, "conformance": True}, versions(target), folder)
+    # no round was planned: without this file nobody could tell whether one is missing
+    (folder / "plan.json").write_text(json.dumps({"seed": None, "rounds": []}))
+    return folder
+
+
+def _write(folder: Path, verdicts: list[Verdict], seconds: float, new: bool) -> None:
+    text = json.dumps([asdict(verdict) for verdict in verdicts], indent=1, ensure_ascii=False)
+    (folder / CONFORMANCE).write_text(text + "\n", encoding="utf-8")
+    if new:
+        facts = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps(facts | {"duration_s": round(seconds, 1)}, indent=1))

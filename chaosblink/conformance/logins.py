@@ -1,0 +1,52 @@
+"""Log in to Vault as one of the platform's roles, as its applications do, and ask without a client library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from chaosblink.components import https
+from chaosblink.components.vault import HOST
+from chaosblink.targets import Target
+
+
+class VaultAs:
+    """Requests to Vault through the edge as one role; as nobody without a token."""
+
+    def __init__(self, client: httpx.Client, token: str) -> None:
+        self._client, self.token = client, token
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        """Whatever Vault answers; httpx.HTTPError when it does not."""
+        headers = {"X-Vault-Token": self.token} if self.token else {}
+        return self._client.request(method, f"/v1/{path}", headers=headers, json=body)
+
+
+@contextmanager
+def vault_as(target: Target, role: str = "") -> Iterator[VaultAs]:
+    """A client with a token of the role (`chaos`, `zitadel`), or with none; PlatformError without its credentials."""
+    address, port = target.endpoint("vault")
+    with https.client(target, address, port, host=HOST) as client:
+        yield VaultAs(client, _token(target, role) if role else "")
+
+
+_TOKENS: dict[tuple[str, str], str] = {}
+"""By platform and role: one login each a process, since every token is written to three disks."""
+
+
+def _token(target: Target, role: str) -> str:
+    known = (target.name, role)
+    if known not in _TOKENS:
+        _TOKENS[known] = _log_in(target, role)
+    return _TOKENS[known]
+
+
+def _log_in(target: Target, role: str) -> str:
+    address, port = target.endpoint("vault")
+    given = {"role_id": target.secret(f"{role}-role-id"), "secret_id": target.secret(f"{role}-secret-id")}
+    with https.client(target, address, port, host=HOST) as client:
+        answer = client.post("/v1/auth/approle/login", json=given).raise_for_status()
+    return str(answer.json()["auth"]["client_token"])

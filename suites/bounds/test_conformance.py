@@ -1,0 +1,45 @@
+"""Every outage bound that the live configuration allows is computed, and none exceeds what is promised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from chaosblink import components, promises
+from chaosblink.targets import PlatformError, Target
+
+WITH_FORMULA = ("vault", "postgresql", "redis", "identity")
+
+
+def promised_ms(component: str) -> float:
+    """The shortest outage of this component anybody is promised."""
+    known = promises.load()
+    bounds = [
+        promise.bound
+        for promise in known
+        if promise.component == component and promise.unit == "ms" and promise.checker in ("outage", "configured")
+    ]
+    found = [bound for bound in bounds if bound is not None]
+    assert found, f"no promise bounds the outage of {component}"
+    return min(found)
+
+
+@pytest.mark.parametrize("component", WITH_FORMULA)
+def test_the_live_configuration_keeps_the_promise_of(
+    target: Target, component: str, record_property: Callable[[str, object], None]
+) -> None:
+    live, promised = components.of(target, component).bound(), promised_ms(component)
+    for name, value in {"component": component, "measured": round(live.ms, 1), "bound": promised, "unit": "ms"}.items():
+        record_property(name, value)
+    assert live.ms > 0
+    assert live.ms <= promised, f"{live.formula} = {live.ms:g} ms with {live.inputs}, promised are {promised:g} ms"
+
+
+def test_every_component_has_a_formula_or_says_whose_it_belongs_to(target: Target) -> None:
+    for name in components.ALL:
+        if name in WITH_FORMULA:
+            assert components.of(target, name).bound().ms > 0
+        else:
+            with pytest.raises(PlatformError, match="has no formula"):
+                components.of(target, name).bound()
