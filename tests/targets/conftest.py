@@ -17,7 +17,6 @@ from typing import Any
 
 import psutil
 import pytest
-from chaosblink.agent.token import digest
 
 from chaosblink.agent import certificates
 from chaosblink.agent.cgroups import Cgroups
@@ -26,6 +25,7 @@ from chaosblink.agent.node import Node
 from chaosblink.agent.partition import Partition
 from chaosblink.agent.permission import Permission
 from chaosblink.agent.server import application, serve
+from chaosblink.agent.token import digest
 from chaosblink.agent.verbs import Guardian, Verbs
 from chaosblink.targets import PlatformError
 from chaosblink.targets.local.secret_files import write_private
