@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from chaosblink import __version__, completion
-from chaosblink.targets import DEFAULT_NAME, Instance, PlatformError, Target, open_target
+from chaosblink.targets import CONTEXT, DEFAULT_NAME, TARGET, Instance, PlatformError, Target, open_target
 from chaosblink.targets.local.target import LocalTarget
 
 BAD_INPUT = 2
@@ -47,7 +47,34 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-name_option = click.option(
+def _to_environment(variable: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
+    """A callback that hands an option on: whatever opens the platform later, in this process or another, finds it."""
+
+    def keep(_context: click.Context, _option: click.Parameter, chosen: str | None) -> None:
+        if chosen:
+            os.environ[variable] = chosen
+        if variable == CONTEXT and chosen and os.environ.get(TARGET, "local") == "local":
+            os.environ[TARGET] = "kubernetes"
+
+    return keep
+
+
+_target_option = click.option(
+    "--target",
+    type=click.Choice(["local", "kind", "kubernetes"]),
+    expose_value=False,
+    is_eager=True,
+    callback=_to_environment(TARGET),
+    help="Where the platform runs [default: local, or kubernetes with --context].",
+)
+_context_option = click.option(
+    "--context",
+    metavar="NAME",
+    expose_value=False,
+    callback=_to_environment(CONTEXT),
+    help="The kubeconfig's context that names the cluster [default for kind: kind-<name>].",
+)
+_name_option = click.option(
     "--name",
     default=DEFAULT_NAME,
     show_default=True,
@@ -56,6 +83,19 @@ name_option = click.option(
     help="Which platform is meant.",
 )
 instance_argument = click.argument("instance", shell_complete=completion.instances)
+
+
+def name_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which platform is meant, and where."""
+    return _name_option(_target_option(_context_option(command)))
+
+
+def _elsewhere(name: str, *arguments: str) -> None:
+    """Leave with the exit code of the same command beside the platform, where that is in a cluster."""
+    from chaosblink.cluster_life import elsewhere, there
+
+    if elsewhere():
+        sys.exit(there(name, [*arguments]))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,23 +125,29 @@ def main() -> None:
 @clear_errors
 def up(name: str, overrides: tuple[str, ...], network: str) -> None:
     """Bring the platform up from nothing and wait until every part is healthy and redundant."""
+    from chaosblink import cluster_life
     from chaosblink.platform_life import bring_up
 
+    if cluster_life.elsewhere():
+        cluster_life.up(name, overrides, _progress())
+        return
     bring_up(name, overrides, network, _progress())
 
 
 @main.command()
 @name_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
+@click.option("--within", default=0.0, metavar="SECONDS", help="Wait for so long until every component is redundant.")
 @clear_errors
-def status(name: str, as_json: bool) -> None:
+def status(name: str, as_json: bool, within: float) -> None:
     """Show address, role and health of every instance, asked of the servers themselves.
 
     Exit code 0 when every component is redundant, 1 when one is not, 2 when there is no platform.
     """
     from chaosblink.platform_life import render_status, survey
 
-    rows, gaps = survey(open_target(name))
+    _elsewhere(name, "status", f"--within={within:g}", *(["--json"] if as_json else []))
+    rows, gaps = survey(open_target(name), within)
     click.echo(
         json.dumps({"instances": rows, "not_redundant": gaps}, indent=1) if as_json else render_status(rows, gaps)
     )
@@ -113,9 +159,10 @@ def status(name: str, as_json: bool) -> None:
 @clear_errors
 def down(name: str) -> None:
     """Remove the platform, its processes, its network and its state; also one that is half dead."""
+    from chaosblink import cluster_life
     from chaosblink.targets.local.bring_up import down as remove
 
-    remove(name)
+    cluster_life.down(name) if cluster_life.elsewhere() else remove(name)
     click.echo(f"platform {name} removed")
 
 
@@ -157,7 +204,11 @@ def start(name: str, instance: str) -> None:
 @clear_errors
 def execute(name: str, instance: str, command: tuple[str, ...]) -> None:
     """Run a command where an instance runs: chaosblink exec vault-0 vault status."""
-    target = LocalTarget(name)
+    target = open_target(name)
+    if not isinstance(target, LocalTarget):
+        raise PlatformError(
+            f"in a cluster that is kubectl's: kubectl exec -n NAMESPACE {instance} -- {' '.join(command)}"
+        )
     line, variables = target.inside(_instance(target, instance), list(command))
     sys.exit(subprocess.run(line, env=variables, check=False).returncode)
 
@@ -176,6 +227,7 @@ def rollback(name: str) -> None:
     """Undo every fault a run left behind, and prove that it is gone."""
     from chaosblink.faults.undo import rollback as undo
 
+    _elsewhere(name, "rollback")
     undone = undo(open_target(name))
     click.echo("\n".join(undone) or "no fault was left")
 
@@ -298,10 +350,55 @@ def load(name: str, options: tuple[str, ...]) -> None:
     """
     from chaosblink.experiments import locust
 
+    _elsewhere(name, "load", *options)
     target = open_target(name)
     here = [] if "--headless" in options else ["--web-host", "127.0.0.1"]
     command = locust.command(target, *here, *options)
     sys.exit(subprocess.run(command, env={**os.environ, **locust.environment(target)}, check=False).returncode)
+
+
+@main.command()
+@name_option
+@click.option("--image", default="", help="The suite's image [default: images.suite of the release's values].")
+@click.option("--nightly", default="", metavar="SCHEDULE", help='Run the suites by a CronJob as well ("0 2 * * *").')
+@clear_errors
+def allow(name: str, image: str, nightly: str) -> None:
+    """Let chaos into a cluster: label the platform's namespaces, install the agents and what a run needs.
+
+    An agent equals root on its node. It acts only on pods of labelled namespaces, only for the run that holds the
+    cluster's lease, and undoes everything when that run is lost.
+    """
+    from chaosblink.targets.kubernetes import allowing, opening, values
+    from chaosblink.targets.kubernetes.api import connect
+
+    api = connect(name)
+    chosen = image or values.suite_image(values.of_release(api))
+    allowing.allow(api, chosen, opening.command_options(name), nightly, _progress())
+
+
+@main.command()
+@name_option
+@clear_errors
+def disallow(name: str) -> None:
+    """Take agents, accounts and labels out of a cluster again; what is broken is mended first."""
+    from chaosblink.targets.kubernetes.allowing import disallow as shut_out
+    from chaosblink.targets.kubernetes.api import connect
+
+    shut_out(connect(name), _progress())
+
+
+@main.command()
+@name_option
+@click.option("--image", default="", help="The suite's image [default: images.suite of the release's values].")
+@clear_errors
+def fetch(name: str, image: str) -> None:
+    """Bring back every run folder that lies in a cluster: those of the nightly, and of runs nobody waited for."""
+    from chaosblink import cluster_life
+    from chaosblink.targets.kubernetes import values
+    from chaosblink.targets.kubernetes.api import connect
+
+    api = connect(name)
+    cluster_life.fetch(api, image or values.suite_image(values.of_release(api)), None, _progress())
 
 
 def _progress() -> Callable[[str], None]:

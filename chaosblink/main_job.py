@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,12 @@ from pathlib import Path
 import click
 import pytest
 
+from chaosblink import cluster_life
 from chaosblink.experiments import plan, run_folder
 from chaosblink.platform_life import bring_up
 from chaosblink.report.publish import kept, print_table, publish
 from chaosblink.targets import PlatformError, open_target
+from chaosblink.targets.kubernetes import names
 from chaosblink.targets.local.bring_up import down, undisturbed
 from chaosblink.targets.local.layout import ROOT
 from chaosblink.targets.local.target import state_of
@@ -37,14 +40,17 @@ def run_suites(
     """Exit code of the whole: 0 every promise kept, 1 broken or not judged, 2 not possible, 130 interrupted."""
     for experiment in experiments:
         plan.load(experiment)
-    ours = not state_of(name).exists()
+    if cluster_life.elsewhere():
+        arguments = _arguments(experiments, rounds, only_round, seed, weakened)
+        return cluster_life.run(name, arguments, overrides, keep, progress)
+    ours = not names.inside() and not state_of(name).exists()
     if ours:
         bring_up(name, overrides, "auto", progress)
     elif overrides:
         raise PlatformError(f"--set changes a platform being brought up, and {name!r} is up; `chaosblink down` first")
     open_target(name)
     try:
-        folder = run_folder.RUNS / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-local"
+        folder = _folder()
         chosen_seed = random.randrange(10**6) if seed is None else seed
         flags = (["--weakened"] if weakened else []) + (["--all"] if everything else [])
         code = _pytest(_options(name, experiments, rounds, only_round, chosen_seed) + flags, folder)
@@ -62,7 +68,15 @@ def run_suites(
 def _options(
     name: str, experiments: tuple[str, ...], rounds: int | None, only_round: int | None, seed: int
 ) -> list[str]:
-    options = [f"--platform={name}", f"--rounds={rounds or DEFAULT_ROUNDS}", f"--seed={seed}"]
+    return [f"--platform={name}", *_arguments(experiments, rounds or DEFAULT_ROUNDS, only_round, seed, weakened)]
+
+
+def _arguments(
+    experiments: tuple[str, ...], rounds: int | None, only_round: int | None, seed: int | None, weakened: bool
+) -> list[str]:
+    """The choices of a run as options of a command line; `chaosblink run` and the suites know the same ones."""
+    options = [f"--rounds={rounds}"] if rounds else []
+    options += [f"--seed={seed}"] if seed is not None else []
     options += [f"--experiment={experiment}" for experiment in experiments]
     return options + ([f"--round={only_round}"] if only_round else [])
 
@@ -80,6 +94,14 @@ def experiments_table() -> str:
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
     ]
     return "\n".join(lines)
+
+
+def _folder() -> Path:
+    """A new run's folder; in a pod of the suite it lies on the volume that outlives the pod."""
+    named = f"{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    if names.inside():
+        return names.KEPT / "runs" / (os.environ.get("CHAOSBLINK_RUN") or f"{named}-kubernetes")
+    return run_folder.RUNS / f"{named}-local"
 
 
 def _pytest(options: list[str], folder: Path) -> int:

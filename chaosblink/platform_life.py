@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -49,14 +50,25 @@ def _until_redundant(target: Target, component: str) -> None:
         raise local.NotComeUp(message, instance.name, tail) from None
 
 
-def survey(target: Target) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """One row an instance (name, component, address, port, role, healthy, pid, up_s), and what components lack."""
+def survey(target: Target, within: float = 0) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """One row an instance (name, component, address, port, role, healthy, pid, up_s), and what components lack.
+
+    Waits up to `within` seconds for components that are not redundant.
+    """
+    deadline = time.monotonic() + within
+    for component in components.ALL if within else ():
+        with contextlib.suppress(Timeout):  # the survey says what is missing
+            _until(components.of(target, component), max(0.1, deadline - time.monotonic()))
     instances = target.instances()
     with ThreadPoolExecutor(len(instances)) as pool:
         rows = list(pool.map(lambda instance: _row(target, instance), instances))
         answers = list(pool.map(lambda component: components.of(target, component).redundant(), components.ALL))
     gaps = {c: a.why for c, a in zip(components.ALL, answers, strict=True) if not a.ok}
     return rows, gaps
+
+
+def _until(component: components.Component, within: float) -> None:
+    until(lambda: component.redundant().ok, within, f"{component.name} is redundant", every=1.0)
 
 
 def _row(target: Target, instance: Instance) -> dict[str, Any]:
@@ -69,7 +81,7 @@ def _row(target: Target, instance: Instance) -> dict[str, Any]:
         "port": instance.port,
         "role": component.role(instance),
         "healthy": component.healthy(instance),
-        "pid": life.pid if life else None,
+        "pid": (life.pid or None) if life else None,
         "up_s": round(time.time() - life.started, 1) if life else None,
     }
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import httpx
+from requests.adapters import HTTPAdapter
 
 from chaosblink.components.protocol import PATIENCE_S
 from chaosblink.targets import Target
@@ -26,3 +27,15 @@ def client(target: Target, address: str, port: int, host: str = "", **settings: 
 @lru_cache
 def _trust(ca_file: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
+
+
+class Named(HTTPAdapter):
+    """For clients made of `requests` (hvac): a server asked by its address must show a certificate for this name."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Have every connection ask for the name and check it."""
+        super().init_poolmanager(*arguments, **options, server_hostname=self._host, assert_hostname=self._host)

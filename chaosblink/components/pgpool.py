@@ -40,15 +40,15 @@ class Pgpool:
     def redundant(self) -> Redundancy:
         """Every PgPool answers, has every backend up, and takes the server that says so itself for the primary."""
         servers = self._postgresql.instances()
-        real = [server.address for server in servers if self._postgresql.role(server) == "primary"]
+        real = [server.name for server in servers if self._postgresql.role(server) == "primary"]
         faults = []
         for instance in self.instances():
             nodes = self.nodes(instance)
             down = [node["hostname"] for node in nodes if node["status"] not in UP]
             if len(nodes) != len(servers) or down:
                 faults.append(f"{instance.name}: {len(nodes)} backends, down: {', '.join(down) or 'none'}")
-            elif self._primaries(instance, nodes) != real:
-                faults.append(f"{instance.name} takes {self._primaries(instance, nodes)} for the primary, it is {real}")
+            elif (seen := [_name(servers, host) for host in self._primaries(instance, nodes)]) != real:
+                faults.append(f"{instance.name} takes {seen} for the primary, it is {real}")
         if faults or len(real) != 1:
             return Redundancy(False, "; ".join(faults) or f"primaries: {real}")
         return Redundancy(True, f"{len(self.instances())} answer and follow {real[0]}")
@@ -82,3 +82,8 @@ class Pgpool:
     def _primaries(self, instance: Instance, nodes: list[dict[str, Any]] | None = None) -> list[str]:
         seen = self.nodes(instance) if nodes is None else nodes
         return [node["hostname"] for node in seen if node["role"] == "primary" and node["status"] in UP]
+
+
+def _name(servers: list[Instance], host: str) -> str:
+    """The server PgPool means by a host; the host itself when it is none of them."""
+    return next((server.name for server in servers if server.is_at(host)), host)

@@ -41,8 +41,7 @@ class Sentinel:
         for instance in everyone:
             seen = self.masters(instance)
             for name, masters in real.items():
-                addresses = [master.address for master in masters]
-                if fault := _disagrees(seen.get(name), addresses, len(everyone) - 1):
+                if fault := _disagrees(seen.get(name), masters, len(everyone) - 1):
                     faults.append(f"{instance.name}, {name}: {fault}")
         return Redundancy(not faults, "; ".join(faults) or f"{len(everyone)} Sentinels agree")
 
@@ -80,12 +79,12 @@ def _fields(answer: Any) -> dict[str, str]:
     return dict(zip(answer[::2], answer[1::2], strict=True))
 
 
-def _disagrees(seen: dict[str, str] | None, masters: list[str], others: int) -> str:
+def _disagrees(seen: dict[str, str] | None, masters: list[Instance], others: int) -> str:
     """What is wrong with one Sentinel's view of one set; empty when nothing is."""
     if seen is None:
         return "not watched, or no answer"
-    if [seen["ip"]] != masters:
-        return f"takes {seen['ip']} for master, it is {masters}"
+    if len(masters) != 1 or not masters[0].is_at(seen["ip"]):
+        return f"takes {seen['ip']} for master, it is {[master.address for master in masters]}"
     if seen["flags"] != "master":
         return f"calls the master {seen['flags']}"
     if int(seen["num-other-sentinels"]) != others:

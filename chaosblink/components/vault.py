@@ -72,13 +72,14 @@ class Vault:
     def _hvac(self, address: str, port: int) -> hvac.Client:
         opened = hvac.Client(f"https://{address}:{port}", verify=str(self._target.ca_file), timeout=PATIENCE_S)
         opened.session.headers["Host"] = HOST
+        opened.session.mount("https://", https.Named(HOST))
         return opened
 
     def _health(self, instance: Instance) -> dict[str, Any]:
         # the codes ask for a 200 in every state; the body says which
         always = {"standbyok": "true", "sealedcode": "200", "uninitcode": "200", "activecode": "200"}
         try:
-            with https.client(self._target, instance.address, instance.port) as asked:
+            with https.client(self._target, instance.address, instance.port, host=HOST) as asked:
                 answer: dict[str, Any] = asked.get("/v1/sys/health", params=always).raise_for_status().json()
                 return answer
         except (httpx.HTTPError, ValueError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import platform
 import subprocess
 import time
@@ -21,8 +22,8 @@ STAND_INS = {
     "Vault": "OpenBao (same API and Raft, MPL)",
     "ZITADEL": "ZITADEL stand-in (platform/identity): ZITADEL's contract, not its code",
     "KMS": "static seal key in a file of mode 0600",
-    "Kubernetes": "supervisord as kubelet, one network namespace an instance",
 }
+LOCAL_STAND_INS = {"Kubernetes": "supervisord as kubelet, one network namespace an instance"}
 
 
 def create(target: Target, options: dict[str, Any], versions: dict[str, str], folder: Path | None = None) -> Path:
@@ -41,7 +42,7 @@ def create(target: Target, options: dict[str, Any], versions: dict[str, str], fo
         "seed": options["seed"],
         "values": target.settings,
         "versions": versions,
-        "stand_ins": STAND_INS,
+        "stand_ins": STAND_INS | (LOCAL_STAND_INS if target.kind == "local" else {}),
         "machine": _machine(),
     }
     (run / "run.json").write_text(json.dumps(content, indent=1))
@@ -53,6 +54,8 @@ def _commit() -> str:
         done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
         return done.stdout.strip()
 
+    if told := os.environ.get("CHAOSBLINK_COMMIT"):  # in an image there is no repository
+        return told
     head = git("rev-parse", "--short", "HEAD") or "not from a repository"
     return head + (" with uncommitted changes" if git("status", "--porcelain", "--untracked-files=no") else "")
 

@@ -18,6 +18,7 @@ from chaosblink.experiments.plan import PlannedRound
 from chaosblink.faults.undo import rollback
 from chaosblink.run_rounds import Run, RunExperiment, read_run
 from chaosblink.targets import PlatformError, Target
+from chaosblink.targets.kubernetes.target import KubernetesTarget
 from chaosblink.waiting import Timeout
 
 Progress = Callable[[str], None]
@@ -138,4 +139,5 @@ class Recording:
 
 def versions(target: Target) -> dict[str, str]:
     """Version of every kind of server, asked of one of its instances."""
-    return {name: components.of(target, name).version() for name in components.ALL}
+    cluster = {"kubernetes": target.version()} if isinstance(target, KubernetesTarget) else {}
+    return cluster | {name: components.of(target, name).version() for name in components.ALL}

@@ -47,8 +47,8 @@ class ObserverSpec:
     """An instance that has not answered by then is written down as role "" (no answer)."""
 
     def name_of(self, address: str, components: tuple[str, ...]) -> str:
-        """The instance among some components that has this address; the address itself when none has."""
-        names = (i.name for i in self.instances if i.component in components and i.address == address)
+        """The instance among some components that is at this address or host name; the address itself when none is."""
+        names = (i.name for i in self.instances if i.component in components and i.is_at(address))
         return next(names, address)
 
     def write(self, path: Path) -> Path:

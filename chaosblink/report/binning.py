@@ -97,13 +97,16 @@ def success_rate(outcomes: Iterable[tuple[int, bool]], t0: int, bin_ms: float) -
 def cpu_by_component(events: Iterable[Event], t0: int, bin_ms: float = 500.0) -> list[Row]:
     """Percent of one core a component uses, its instances' mean per bin summed: {at, component, percent}."""
     samples: dict[tuple[int, str], list[float]] = defaultdict(list)
+    components: dict[str, str] = {}
     for event in events:
         percent = event.data.get("percent")
         if event.kind == "cpu" and isinstance(percent, int | float):
-            samples[(_bin(event.at, t0, bin_ms), str(event.data.get("instance", "")))].append(percent)
+            instance = str(event.data.get("instance", ""))
+            components[instance] = str(event.data.get("component") or component_of(instance))
+            samples[(_bin(event.at, t0, bin_ms), instance)].append(percent)
     sums: dict[tuple[int, str], float] = defaultdict(float)
     for (index, instance), values in samples.items():
-        sums[(index, component_of(instance))] += sum(values) / len(values)
+        sums[(index, components[instance])] += sum(values) / len(values)
     return [
         {"at": (index + 0.5) * bin_ms / 1000, "component": component, "percent": round(percent, 1)}
         for (index, component), percent in sorted(sums.items())

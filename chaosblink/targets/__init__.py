@@ -24,6 +24,10 @@ class Instance:
     port: int
     node: str
 
+    def is_at(self, host: str) -> bool:
+        """Whether `host` means this instance: its address, its name, or a DNS name that begins with its name."""
+        return host == self.address or host.split(".")[0] == self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:

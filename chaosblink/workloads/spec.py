@@ -113,8 +113,8 @@ class Spec:
         return [instance for instance in self.instances if instance.component == component]
 
     def name_of(self, component: str, address: str) -> str:
-        """The instance of a component that has this address; the address itself when none has."""
-        names = (i.name for i in self.instances if i.component == component and i.address == address)
+        """The instance of a component that is at this address or host name; the address itself when none is."""
+        names = (i.name for i in self.instances if i.component == component and i.is_at(address))
         return next(names, address)
 
     def write(self, path: Path) -> Path:

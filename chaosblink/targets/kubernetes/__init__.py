@@ -1,1 +1,1 @@
-"""The platform in a cluster: pods as instances, asked through the API and at their own addresses."""
+"""BlinkChamber on a Kubernetes cluster: its release and what it is made of."""

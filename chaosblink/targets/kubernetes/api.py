@@ -17,6 +17,8 @@ from chaosblink.targets.kubernetes import names
 
 PATIENCE = (3.0, 15.0)
 """Seconds for a connection and for an answer."""
+SILENT_S = 3600.0
+"""A followed log may be silent for so long."""
 Json = dict[str, Any]
 
 
@@ -87,7 +89,7 @@ class Api:
     def lines(self, namespace: str, pod: str, container: str, **options: Any) -> Iterator[str]:
         """A container's log, line by line; with `follow` until the container ends."""
         what = f"read the log of {namespace}/{pod}"
-        settings = {"container": container, "_request_timeout": (PATIENCE[0], None), **options}
+        settings = {"container": container, "_request_timeout": (PATIENCE[0], SILENT_S), **options}
         answer = self.raw(what, self.core.read_namespaced_pod_log, pod, namespace, **settings)
         rest = b""
         try:
