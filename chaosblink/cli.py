@@ -261,7 +261,7 @@ def report(run: Path) -> None:
 @click.option("--keep", is_flag=True, help="Leave the platform up afterwards.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the chart.")
 @clear_errors
-def run(name: str, listing: bool, **options: Any) -> None:
+def run(name: str, listing: bool, keep: bool, overrides: tuple[str, ...], **choices: Any) -> None:
     """Run the chaos suites on the platform and write the report.
 
     Without --experiment and --all, the default experiments are run (`--list` shows which).
@@ -269,14 +269,14 @@ def run(name: str, listing: bool, **options: Any) -> None:
     A platform that is up is used and left as it is; otherwise one is brought up and removed at the end.
     Exit code 0 when every promise was kept, 1 when one was broken or could not be judged, 2 when no run was possible.
     """
-    from chaosblink.main_job import experiments_table, run_suites
+    from chaosblink.main_job import Choices, experiments_table, run_suites
 
     if listing:
         click.echo(experiments_table())
         return
-    if options["everything"] and options["experiments"]:
+    if choices["everything"] and choices["experiments"]:
         raise PlatformError("--all runs every experiment and --experiment names one: give one of the two")
-    sys.exit(run_suites(name, progress=_progress(), **options))
+    sys.exit(run_suites(name, Choices(**choices), keep, overrides, _progress()))
 
 
 @main.command()

@@ -6,6 +6,7 @@ import datetime
 import os
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -25,24 +26,38 @@ Progress = Callable[[str], None]
 DEFAULT_ROUNDS = 3
 
 
-def run_suites(
-    name: str,
-    experiments: tuple[str, ...],
-    rounds: int | None,
-    only_round: int | None,
-    seed: int | None,
-    keep: bool,
-    weakened: bool,
-    everything: bool,
-    overrides: tuple[str, ...],
-    progress: Progress,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person chose of a run: which experiments (none: the default ones), how often, from which seed.
+
+    `rounds` and `seed` None: the default, a new one. `only_round` repeats one round of the plan. `weakened` injects
+    although the steady state does not hold.
+    """
+
+    experiments: tuple[str, ...] = ()
+    everything: bool = False
+    rounds: int | None = None
+    only_round: int | None = None
+    seed: int | None = None
+    weakened: bool = False
+
+    def options(self) -> list[str]:
+        """The choices as options of a command line; `chaosblink run` and the suites know the same ones."""
+        flags = {"--weakened": self.weakened, "--all": self.everything}
+        values = {"--rounds": self.rounds, "--seed": self.seed, "--round": self.only_round}
+        return [
+            *(f"{option}={value}" for option, value in values.items() if value is not None),
+            *(f"--experiment={experiment}" for experiment in self.experiments),
+            *(flag for flag, chosen in flags.items() if chosen),
+        ]
+
+
+def run_suites(name: str, choices: Choices, keep: bool, overrides: tuple[str, ...], progress: Progress) -> int:
     """Exit code of the whole: 0 every promise kept, 1 broken or not judged, 2 not possible, 130 interrupted."""
-    for experiment in experiments:
+    for experiment in choices.experiments:
         plan.load(experiment)
     if cluster_life.elsewhere():
-        arguments = _arguments(experiments, rounds, only_round, seed, weakened)
-        return cluster_life.run(name, arguments, overrides, keep, progress)
+        return cluster_life.run(name, choices.options(), overrides, keep, progress)
     ours = not names.inside() and not state_of(name).exists()
     if ours:
         bring_up(name, overrides, "auto", progress)
@@ -51,9 +66,9 @@ def run_suites(
     open_target(name)
     try:
         folder = _folder()
-        chosen_seed = random.randrange(10**6) if seed is None else seed
-        flags = (["--weakened"] if weakened else []) + (["--all"] if everything else [])
-        code = _pytest(_options(name, experiments, rounds, only_round, chosen_seed) + flags, folder)
+        seed = random.randrange(10**6) if choices.seed is None else choices.seed
+        settled = replace(choices, rounds=choices.rounds or DEFAULT_ROUNDS, seed=seed)
+        code = _pytest([f"--platform={name}", *settled.options()], folder)
         if not folder.exists():
             return code
         _conclude(folder)
@@ -63,22 +78,6 @@ def run_suites(
             with undisturbed():
                 down(name)
             progress(f"platform {name} removed")
-
-
-def _options(
-    name: str, experiments: tuple[str, ...], rounds: int | None, only_round: int | None, seed: int
-) -> list[str]:
-    return [f"--platform={name}", *_arguments(experiments, rounds or DEFAULT_ROUNDS, only_round, seed, weakened)]
-
-
-def _arguments(
-    experiments: tuple[str, ...], rounds: int | None, only_round: int | None, seed: int | None, weakened: bool
-) -> list[str]:
-    """The choices of a run as options of a command line; `chaosblink run` and the suites know the same ones."""
-    options = [f"--rounds={rounds}"] if rounds else []
-    options += [f"--seed={seed}"] if seed is not None else []
-    options += [f"--experiment={experiment}" for experiment in experiments]
-    return options + ([f"--round={only_round}"] if only_round else [])
 
 
 def experiments_table() -> str:

@@ -21,6 +21,7 @@ from chaosblink.history import Event
 from chaosblink.observer.__main__ import watches
 from chaosblink.observer.watch import Watch
 from chaosblink.targets import Target
+from chaosblink.workloads.addresses import turns
 from chaosblink.workloads.attempt import Attempt
 from chaosblink.workloads.https import trust
 from chaosblink.workloads.login import LoginFailed
@@ -163,7 +164,7 @@ async def _login(route: LoginRoute, turn: int, board: Board) -> None:
     began, ok, why = time.monotonic(), False, ""
     try:
         async with asyncio.timeout(LOGIN_DEADLINE_S):
-            await log_in(route, trust(route.ca_file), everyone[turn % len(everyone)], attempt)
+            await log_in(route, turns(route.address), trust(route.ca_file), everyone[turn % len(everyone)], attempt)
         ok = True
     except LoginFailed as error:
         why = str(error)

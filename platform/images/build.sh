@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../kind/step.sh"
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
-ALL=(postgresql redis openbao edge identity eventrelay suite)
+ALL=(postgresql redis openbao edge identity eventrelay injector suite)
 NAME=blinkchamber
 BUILD_ONLY=
 ONLY=()
@@ -48,6 +48,17 @@ image() {
   once "image $name" "${TAG[$name]}" build "${TAG[$name]}" "$context" "$HERE/$name.Containerfile" "${arguments[@]}"
 }
 
+# Of the files git knows, those that are there: nothing else of the work tree belongs into an image.
+export_tree() {
+  local files=() file
+  cd "$ROOT"
+  while IFS= read -r -d '' file; do
+    [[ ! -e $file ]] || files+=("$file")
+  done < <(git ls-files -z --cached --others --exclude-standard)
+  rm -rf "$1" && mkdir "$1"
+  cp --parents --target-directory="$1" "${files[@]}"
+}
+
 one() {
   case $1 in
   base) image base "$HERE" -- DEBIAN="$DEBIAN_IMAGE" ;;
@@ -67,12 +78,21 @@ one() {
     image eventrelay "$ROOT/platform/eventrelay" "$ROOT"/platform/eventrelay/{pyproject.toml,README.md,eventrelay} -- \
       PYTHON="${TAG[python]}"
     ;;
-  suite)
+  injector)
+    need base
+    once "build vault-k8s" "$VAULT_K8S $KUBERNETES $(fingerprint "$KIND_DIR/programs")" \
+      "$KIND_DIR/programs/build.sh" vault-k8s
+    mkdir -p "$CACHE/injector" && ln -f "$CACHE/bin/vault-k8s" "$CACHE/injector"
+    image injector "$CACHE/injector" "$CACHE/injector" -- BASE="${TAG[base]}" VERSION="$VAULT_K8S"
+    ;;
+  suite-base)
     need python
-    local files=()
-    # of the files git knows, those that are there
-    mapfile -t files < <(cd "$ROOT" && git ls-files --cached --others --exclude-standard | xargs -d '\n' realpath -qe)
-    image suite "$ROOT" "${files[@]}" -- PYTHON="${TAG[python]}"
+    image suite-base "$ROOT" "$ROOT/pyproject.toml" -- PYTHON="${TAG[python]}"
+    ;;
+  suite)
+    need suite-base
+    (export_tree "$CACHE/suite")
+    image suite "$CACHE/suite" "$CACHE/suite" -- BASE="${TAG[suite-base]}"
     ;;
   *) refuse "no such image: $1 (there are: ${ALL[*]})" ;;
   esac

@@ -3,15 +3,16 @@
 # shellcheck source=platform/kind/step.sh
 source "$(dirname "${BASH_SOURCE[0]}")/step.sh"
 
-NAME=blinkchamber MODE=auto
+NAME=blinkchamber MODE=auto BUILD_ONLY=
 NODES=(control-plane worker worker2 worker3)
 PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl kubeadm etcd coredns
-  local-path-provisioner metrics-server vault-k8s pause)
+  local-path-provisioner metrics-server pause)
 
 usage() {
-  echo "usage: create-kind-cluster.sh [--name NAME] [--stock | --registry-free] [--delete]"
+  echo "usage: create-kind-cluster.sh [--name NAME] [--stock | --registry-free | --build-only] [--delete]"
   echo "  --stock          use kind's stock node image (needs Docker or podman, and an image registry)"
   echo "  --registry-free  build everything from Debian packages and Go modules (needs root)"
+  echo "  --build-only     build what --registry-free needs and keep it; create nothing"
   echo "  --delete         remove the cluster instead"
 }
 
@@ -20,6 +21,7 @@ while (($#)); do
   --name) NAME=${2:?--name needs a name} && shift ;;
   --stock | --registry-free) MODE=${1#--} ;;
   --delete) exec "$KIND_DIR/delete.sh" --name "$NAME" ;;
+  --build-only) MODE=registry-free BUILD_ONLY=yes ;;
   --help) usage && exit ;;
   *) usage >&2 && exit 2 ;;
   esac
@@ -59,7 +61,18 @@ refuse_existing() {
   fi
 }
 
+# Pods of two clusters would have the same addresses, and the host reaches pods by their addresses.
+refuse_second() {
+  local other
+  for other in "$CACHE"/nodes/*/; do
+    other=$(basename "$other")
+    [[ $other == '*' || $other == "$NAME" ]] ||
+      refuse "cluster $other is there, and one at a time can be: scripts/delete-kind-cluster.sh --name $other"
+  done
+}
+
 stock() {
+  need_programs kubectl
   refuse_existing
   definition >"$CACHE/$NAME.yaml"
   timed "create cluster $NAME" kind create cluster --name "$NAME" --config "$CACHE/$NAME.yaml" --wait 120s \
@@ -77,7 +90,7 @@ parts() {
   # shellcheck disable=SC2153 # DEBIAN is a version
   base="$DEBIAN $(fingerprint "$KIND_DIR"/{debian.sh,engine.sh})"
   debian="$base $(fingerprint "$KIND_DIR"/{node-base.sh,node/base.Containerfile})"
-  programs="$KUBERNETES $ETCD $COREDNS $LOCAL_PATH $METRICS_SERVER $VAULT_K8S $(fingerprint "$KIND_DIR/programs")"
+  programs="$KUBERNETES $ETCD $COREDNS $LOCAL_PATH $METRICS_SERVER $(fingerprint "$KIND_DIR/programs")"
   system="$debian $programs $(fingerprint "$KIND_DIR"/{system-images.sh,kube-proxy.Containerfile})"
   node="$debian $programs $(fingerprint "$KIND_DIR"/{node-image.sh,cluster.yaml,node,manifests})"
   { once "base image" "$base" "$KIND_DIR/debian.sh" && once "node base image" "$debian" "$KIND_DIR/node-base.sh"; } &
@@ -98,15 +111,21 @@ registry_free() {
   source "$KIND_DIR/network.sh"
   # shellcheck source=platform/kind/registry.sh
   source "$KIND_DIR/registry.sh"
+  if [[ -n $BUILD_ONLY ]]; then
+    parts
+    say "built: what a cluster needs is in $CACHE"
+    exit
+  fi
   refuse_existing
+  refuse_second
   parts
   timed "node stores" "$KIND_DIR/node-stores.sh" "$NAME" "${NODES[@]}"
-  mkdir -p /lib/modules # kind mounts it, and a machine with a built-in kernel may have none
   network_up
   definition >"$CACHE/$NAME.yaml"
   timed "create cluster $NAME" kind create cluster --name "$NAME" --config "$CACHE/$NAME.yaml" --image "$NODE_IMAGE" \
     --wait 120s
   registry_up
+  timed "routes to pods" routes_up "$NAME"
 }
 
 all_ready() {
@@ -125,4 +144,5 @@ say "cluster $NAME, $MODE"
 "${MODE//-/_}"
 timed "metrics-server" metrics_server
 timed "all nodes and pods ready" all_ready
-say "ready: kubectl --context kind-$NAME get nodes"
+# kubectl of the cluster's own version is beside kind
+say "ready: export PATH=$CACHE/bin:\$PATH; kubectl --context kind-$NAME get nodes"

@@ -9,6 +9,8 @@ declare -A SETTINGS=([fs.inotify.max_user_instances]=1024 [net.ipv4.ip_forward]=
 network_up() {
   if podman network exists "$NETWORK" && [[ -f $CACHE/settings ]]; then return; fi
   sysctl "${!SETTINGS[@]}" | tr -d ' ' >"$CACHE/settings"
+  # kind mounts it, and a machine whose kernel is in one piece has none
+  [[ -d /lib/modules ]] || { mkdir /lib/modules && touch "$CACHE/modules-made"; }
   local setting
   for setting in "${!SETTINGS[@]}"; do sysctl --quiet "$setting=${SETTINGS[$setting]}"; done
   # Nothing for a node, pod or service may leave by the default route while their own routes do not stand (yet).
@@ -29,10 +31,20 @@ RULES
     podman network create --subnet "$NODE_SUBNET" --gateway "$NODE_GATEWAY" "$NETWORK" >/dev/null
 }
 
+# The host reaches every pod by its own address: a port-forward takes longer than what is to be measured.
+routes_up() {
+  local share address
+  kubectl --context "kind-$1" get nodes --output json | jq --raw-output '.items[] | [.spec.podCIDR,
+    (.status.addresses[] | select(.type == "InternalIP").address)] | join(" ")' |
+    while read -r share address; do ip route replace "$share" via "$address"; done
+}
+
+# Routes through the network's bridge go with the bridge.
 network_down() {
   podman network rm --force "$NETWORK" >/dev/null || true
   nft delete table ip chaosblink-kind 2>/dev/null || true
   ip route del blackhole "$ALL" metric 9999 2>/dev/null || true
   if [[ -f $CACHE/settings ]]; then sysctl --quiet --load="$CACHE/settings"; fi
-  rm -f "$CACHE/settings"
+  if [[ -f $CACHE/modules-made ]]; then rmdir /lib/modules || true; fi
+  rm -f "$CACHE"/{settings,modules-made}
 }

@@ -13,22 +13,20 @@ STAGING_MODULES=(api apiextensions-apiserver apimachinery apiserver cli-runtime 
   kube-scheduler kubectl kubelet metrics mount-utils pod-security-admission)
 UNUSED_MODULES=(code-generator sample-apiserver sample-cli-plugin sample-controller)
 
-# What to fetch (package@version) and what to build for each name.
-WANTED=() PACKAGES=() ALONE=()
-program() { WANTED+=("$1@v$2") && PACKAGES+=("${3:-$1}"); }
+# What is fetched is the same whatever is built, so what one build compiled serves the next.
+WANTED=("go.etcd.io/etcd/server/v3@v$ETCD" "github.com/coredns/coredns/coremain@v$COREDNS"
+  "github.com/rancher/local-path-provisioner@v$LOCAL_PATH" "sigs.k8s.io/metrics-server/cmd/metrics-server@v$METRICS_SERVER"
+  "github.com/hashicorp/vault-k8s@v$VAULT_K8S")
+PACKAGES=() ALONE=()
 for name in "$@"; do
   case $name in
-  kube-* | kubelet | kubectl | kubeadm) program "k8s.io/kubernetes/cmd/$name" "$KUBERNETES" ;;
-  etcd) program go.etcd.io/etcd/server/v3 "$ETCD" ;;
-  coredns) program github.com/coredns/coredns/coremain "$COREDNS" ./coredns ;;
-  local-path-provisioner)
-    # It imports a module by a name that differs from the others' in case only, which Go refuses within one build.
-    ALONE=(github.com/rancher/local-path-provisioner)
-    WANTED+=("${ALONE[0]}@v$LOCAL_PATH")
-    ;;
-  metrics-server) program sigs.k8s.io/metrics-server/cmd/metrics-server "$METRICS_SERVER" ;;
-  vault-k8s) program github.com/hashicorp/vault-k8s "$VAULT_K8S" ;;
-  pause) PACKAGES+=(./pause) ;;
+  kube-* | kubelet | kubectl | kubeadm) PACKAGES+=("k8s.io/kubernetes/cmd/$name") ;;
+  etcd) PACKAGES+=(go.etcd.io/etcd/server/v3) ;;
+  coredns | pause) PACKAGES+=("./$name") ;;
+  # It imports a module by a name that differs from the others' in case only, which Go refuses within one build.
+  local-path-provisioner) ALONE=(github.com/rancher/local-path-provisioner) ;;
+  metrics-server) PACKAGES+=(sigs.k8s.io/metrics-server/cmd/metrics-server) ;;
+  vault-k8s) PACKAGES+=(github.com/hashicorp/vault-k8s) ;;
   *) refuse "no such program: $name" ;;
   esac
 done
