@@ -65,7 +65,7 @@ def test_each_namespace_gets_its_secrets_and_no_others(cluster: Cluster, api: Ap
 def test_one_secret_has_one_value_everywhere(cluster: Cluster, api: Api) -> None:
     generated.ensure_secrets(cluster)
     held = [data["redis-password"] for data in api.secrets.values() if "redis-password" in data]
-    assert len(held) == 4
+    assert len(held) == 5
     assert len(set(held)) == 1
 
 

@@ -84,7 +84,8 @@ def test_set_1_has_its_second_replica(render: Render) -> None:
 def test_zitadel_is_scaled_and_protected_by_the_owners_keys(render: Render) -> None:
     objects = render("zitadel.replicaCount=4,zitadel.podDisruptionBudget.minAvailable=2")
     assert workload(objects, "zitadel")["spec"]["replicas"] == 4
-    (budget,) = [i for i in objects if i["kind"] == "PodDisruptionBudget" and i["metadata"]["namespace"] == "identity"]
+    budgets = [i for i in objects if i["kind"] == "PodDisruptionBudget"]
+    (budget,) = [i for i in budgets if i["metadata"]["name"] == "zitadel"]
     assert budget["spec"]["minAvailable"] == 2
 
 

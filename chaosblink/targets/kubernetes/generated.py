@@ -38,7 +38,8 @@ HOLDERS: dict[str, tuple[str, ...]] = {
         "pgpool-password",
         "redis-password",
     ),
-    "identity": (),  # the injector brings what it needs from Vault
+    # the event relay's; the injector brings what identity needs from Vault
+    "identity": ("zitadel-password", "chaos-password", "redis-password"),
     "ingress": ("redis-password",),
     "chaosblink": ("chaos-password", "redis-password", "zitadel-password", "user-password", "login-client-token"),
 }

@@ -18,6 +18,7 @@ PORTS = {
     "redis": 6379,
     "sentinel": 26379,
     "identity": 8080,
+    "eventrelay": 9464,
     "edge": 443,
 }
 """Components whose servers are asked something, and the port each listens at unless its container says otherwise."""

@@ -4,7 +4,7 @@
 {{- define "blinkchamber.namespace" -}}
 {{- get (dict "vault" "blinkchamber" "vault-setup" "blinkchamber" "injector" "blinkchamber"
   "postgresql" "database" "pgpool" "database" "redis" "database" "sentinel" "database" "test" "database"
-  "identity" "identity" "edge" "ingress" "suite" "chaosblink") .component | required (printf "no such component: %s" .component) -}}
+  "identity" "identity" "eventrelay" "identity" "edge" "ingress" "suite" "chaosblink") .component | required (printf "no such component: %s" .component) -}}
 {{- end -}}
 
 {{/* What selects the pods of a component. */}}
