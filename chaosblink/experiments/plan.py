@@ -58,8 +58,9 @@ def seconds(experiment: dict) -> int:
 
 def faults(experiment: dict) -> set[str]:
     """Names of the faults an experiment's method injects; `kill_mid_batch` is a `kill` at a chosen moment."""
-    actions = [step["provider"] for step in experiment["method"] if step["type"] == "action"]
-    return {p["func"].partition("_")[0] for p in actions if p["module"] == "chaosblink.actions" and p["func"] != "revert"}
+    providers = [step["provider"] for step in experiment["method"] if step["type"] == "action"]
+    actions = {p["func"].partition("_")[0] for p in providers if p["module"] == "chaosblink.actions"}
+    return actions - {"revert"}
 
 
 def not_run(experiments: list[str], target: Target) -> dict[str, str]:
