@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chaosblink.experiments import locust, specs
+from chaosblink.experiments.address_book import AddressBook
 from chaosblink.experiments.companion import Companion
 from chaosblink.experiments.plan import PlannedRound, load
 from chaosblink.experiments.round import NEEDED, Round
@@ -38,13 +39,17 @@ class Campaign:
         earlier = len(list((run / experiment).glob("streams-*")))
         self._streams = run / experiment / f"streams-{earlier + 1}"
         self._companions: list[Companion] = []
+        self._book = AddressBook(target, self._streams)
         self._logins_had = 0
 
     def __enter__(self) -> Campaign:
         self._streams.mkdir(parents=True)
+        self._book.__enter__()
         python = [sys.executable, "-m"]
-        logins = specs.workload(self._target, f"{self._run.name}-logins", self._streams, [specs.login_path()])
-        observer = specs.observer(self._target, self._streams, [self._component])
+        logins = specs.workload(
+            self._target, f"{self._run.name}-logins", self._streams, [specs.login_path()], self._book.path
+        )
+        observer = specs.observer(self._target, self._streams, [self._component], self._book.path)
         self._logins = self._start("logins", [*python, "chaosblink.workloads", str(logins.write(self._file("logins")))])
         self._start("observer", [*python, "chaosblink.observer", str(observer.write(self._file("observer")))])
         self._start("locust", *locust.headless(self._target, self._streams / "logins.jsonl"))
@@ -53,6 +58,7 @@ class Campaign:
     def __exit__(self, *_error: object) -> None:
         while self._companions:
             self._companions.pop().stop()
+        self._book.__exit__()
 
     def run(self, planned: list[PlannedRound]) -> None:
         """Run the rounds one after another; afterwards the folders of all that ended are complete and can be judged."""
@@ -61,7 +67,9 @@ class Campaign:
         try:
             for number, this in enumerate(planned, 1):
                 self._progress(f"{this.experiment}: round {number} of {len(planned)}")
-                current = Round(self._target, self._run, this, self._component, self._progress, self._weakened)
+                current = Round(
+                    self._target, self._run, this, self._component, self._progress, self._weakened, self._book.path
+                )
                 current.run(ready=self._until_ready, recovered=self._count_logins_from_here)
                 spans[current.folder] = Span(recovered, current.injecting)
                 recovered = current.recovered

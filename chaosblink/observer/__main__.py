@@ -15,29 +15,71 @@ from typing import Any
 import uvloop
 
 from chaosblink.history import Event
+from chaosblink.observer.agent_cpu import AgentSampler
 from chaosblink.observer.pollers import POLLERS
 from chaosblink.observer.processes import CpuSampler
 from chaosblink.observer.spec import ObserverSpec, read_observer_spec
 from chaosblink.observer.watch import Watch
+from chaosblink.targets import Instance
+from chaosblink.workloads.following import follow, turn_page
 from chaosblink.workloads.lifeline import quieten, take_precedence, watch
 from chaosblink.workloads.recorder import Recorder
 
 FLUSH_S = 0.2
+LOOK_EVERY_S = 1.0
 
 
-def watches(spec: ObserverSpec, recorder: Recorder) -> list[Watch]:
-    """One watch an instance that can be asked; the components in focus are asked more often."""
-    out = []
-    for instance in spec.instances:
-        if not _can_ask(spec, instance.component):
-            continue
+class Watches:
+    """One watch an instance that can be asked, each a task; the components in focus are asked more often."""
+
+    def __init__(self, spec: ObserverSpec, recorder: Recorder) -> None:
+        """OSError when a file the spec names cannot be read."""
+        self._spec, self._recorder = spec, recorder
+        self._first = {instance: self._watch(instance) for instance in spec.instances if _can_ask(spec, instance)}
+        self._tasks: dict[Instance, asyncio.Task[None]] = {}
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._tasks = {instance: asyncio.create_task(_ask(watch)) for instance, watch in self._first.items()}
+
+    def turn(self, now: list[Instance]) -> None:
+        """Ask the instances of now, and no longer those that went; who moved is asked at the new address."""
+        turn_page(self._spec.instances, now)
+        for gone in set(self._tasks) - set(now):
+            self._tasks.pop(gone).cancel()
+        for instance in now:
+            if instance not in self._tasks and _can_ask(self._spec, instance):
+                self._tasks[instance] = asyncio.create_task(_ask(self._watch(instance)))
+
+    async def run(self) -> None:
+        """For ever; an error of a watch, which is a bug and must be seen, ends it. Cancel it to stop asking."""
+        self.start()
+        try:
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                for task in [task for task in self._tasks.values() if task.done()]:
+                    await task
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _watch(self, instance: Instance) -> Watch:
+        spec = self._spec
         hz = spec.focus_hz if instance.component in spec.focus else spec.others_hz
         poller = POLLERS[instance.component](spec, instance)  # type: ignore[call-arg]
-        out.append(Watch(instance, poller, recorder, hz, spec.patience_ms / 1e3))
-    return out
+        return Watch(instance, poller, self._recorder, hz, spec.patience_ms / 1e3)
 
 
-def _can_ask(spec: ObserverSpec, component: str) -> bool:
+async def _ask(watch: Watch) -> None:
+    try:
+        await watch.run()
+    finally:
+        await watch.close()
+
+
+def _can_ask(spec: ObserverSpec, instance: Instance) -> bool:
+    component = instance.component
     needs = {
         "vault": spec.ca_file,
         "postgresql": spec.postgresql_password_file,
@@ -53,9 +95,8 @@ async def run(spec: ObserverSpec) -> None:
     stopping = asyncio.Event()
     quieten(asyncio.get_running_loop())
     recorder = Recorder(Path(spec.folder), [])
-    jobs = [watch(stopping), _write(recorder), _sample(spec, recorder)]
-    asked = watches(spec, recorder)
-    jobs += [one.run() for one in asked]
+    asked = Watches(spec, recorder)
+    jobs = [watch(stopping), _write(recorder), _sample(spec, recorder), asked.run(), follow(spec.book, asked.turn)]
     tasks = [asyncio.create_task(job) for job in jobs]
     stopped: asyncio.Task[Any] = asyncio.create_task(stopping.wait())
     # A poller that breaks is a bug and must be seen: the first task that ends with an error ends the process.
@@ -63,7 +104,6 @@ async def run(spec: ObserverSpec) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(*(one.close() for one in asked), return_exceptions=True)
     recorder.flush()
     for task in done - {stopped}:
         await task
@@ -75,6 +115,12 @@ async def _sample(spec: ObserverSpec, recorder: Recorder) -> None:
         for event in sampler.sample():
             recorder.event(event)
         await asyncio.sleep(1 / spec.cpu_hz)
+    if spec.agents:
+        there = AgentSampler(spec.agents)
+        while True:
+            for event in await asyncio.to_thread(there.sample):
+                recorder.event(event)
+            await asyncio.sleep(1 / spec.cpu_hz)
     await asyncio.Event().wait()
 
 
@@ -100,7 +146,7 @@ def main() -> int:
         return 2
     try:
         spec = read_observer_spec(Path(sys.argv[1]))
-        watches(spec, Recorder(Path(spec.folder), []))
+        Watches(spec, Recorder(Path(spec.folder), []))
     except (OSError, ValueError, TypeError, KeyError) as error:
         print(f"spec {sys.argv[1]}: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
