@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import time
 from collections import deque
@@ -18,8 +17,7 @@ from rich.table import Table
 
 from chaosblink.experiments import specs
 from chaosblink.history import Event
-from chaosblink.observer.__main__ import watches
-from chaosblink.observer.watch import Watch
+from chaosblink.observer.watches import Watches
 from chaosblink.targets import Target
 from chaosblink.workloads.addresses import turns
 from chaosblink.workloads.attempt import Attempt
@@ -123,9 +121,8 @@ async def _watch(target: Target, seconds: float | None, console: Console) -> Non
         board.roles = {instance.name: "asked" for instance in target.instances()}
         board.since = dict.fromkeys(board.roles, time.monotonic())
     asked = _watches(target, board)
-    tasks = [asyncio.ensure_future(each.run()) for each in asked] + [asyncio.ensure_future(_logins(target, board))]
     show = _show(board, console) if live else _repeat(board)
-    tasks.append(asyncio.ensure_future(show))
+    tasks = [asyncio.ensure_future(job) for job in (asked.run(), _logins(target, board), show)]
     ended = asyncio.ensure_future(stopping.wait())
     try:
         done, _ = await asyncio.wait({ended, *tasks}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -135,15 +132,12 @@ async def _watch(target: Target, seconds: float | None, console: Console) -> Non
         for task in (*tasks, ended):
             task.cancel()
         await asyncio.gather(*tasks, ended, return_exceptions=True)
-        for each in asked:
-            with contextlib.suppress(Exception):
-                await each.close()
     console.print(board.summary(), markup=False, highlight=False)
 
 
-def _watches(target: Target, board: Board) -> list[Watch]:
+def _watches(target: Target, board: Board) -> Watches:
     spec = specs.observer(target, target.state, [])
-    return watches(replace(spec, others_hz=ROLES_HZ, patience_ms=PATIENCE_S * 1000), board)
+    return Watches(replace(spec, others_hz=ROLES_HZ, patience_ms=PATIENCE_S * 1000), board)
 
 
 async def _logins(target: Target, board: Board) -> None:

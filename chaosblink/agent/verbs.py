@@ -11,8 +11,8 @@ from typing import Any
 
 from chaosblink.agent.node import Node, Pod
 from chaosblink.faults import driver, journal
+from chaosblink.faults.carrying_out import carry_out
 from chaosblink.faults.effect import FaultError, Victim, snapshot
-from chaosblink.faults.injection import carry_out
 from chaosblink.faults.undo import undo
 
 FAULTS = ("kill", "pause", "isolate")

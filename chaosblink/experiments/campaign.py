@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chaosblink.experiments import locust, specs
+from chaosblink.experiments.address_book import AddressBook
 from chaosblink.experiments.companion import Companion
 from chaosblink.experiments.plan import PlannedRound, component, load
 from chaosblink.experiments.round import NEEDED, Round
@@ -39,14 +40,18 @@ class Campaign:
         earlier = len(list((run / experiment).glob("streams-*")))
         self._streams = run / experiment / f"streams-{earlier + 1}"
         self._companions: list[Companion] = []
+        self._book = AddressBook(target, self._streams)
         self._logins_had = 0
 
     def __enter__(self) -> Campaign:
         self._streams.mkdir(parents=True)
+        self._book.__enter__()
         python = [sys.executable, "-m"]
-        logins = specs.workload(self._target, f"{self._run.name}-logins", self._streams, [specs.login_path()])
+        logins = specs.workload(
+            self._target, f"{self._run.name}-logins", self._streams, [specs.login_path()], self._book.path
+        )
         watched = [self._component, BEHIND.get(self._component, self._component)]
-        observer = specs.observer(self._target, self._streams, watched)
+        observer = specs.observer(self._target, self._streams, watched, self._book.path)
         self._logins = self._start("logins", [*python, "chaosblink.workloads", str(logins.write(self._file("logins")))])
         self._start("observer", [*python, "chaosblink.observer", str(observer.write(self._file("observer")))])
         self._start("locust", *locust.headless(self._target, self._streams / "logins.jsonl"))
@@ -55,6 +60,7 @@ class Campaign:
     def __exit__(self, *_error: object) -> None:
         while self._companions:
             self._companions.pop().stop()
+        self._book.__exit__()
 
     def run(self, planned: list[PlannedRound]) -> None:
         """Run the rounds one after another; afterwards the folders of all that ended are complete and can be judged."""
@@ -63,7 +69,9 @@ class Campaign:
         try:
             for number, this in enumerate(planned, 1):
                 self._progress(f"{this.experiment}: round {number} of {len(planned)}")
-                current = Round(self._target, self._run, this, self._component, self._progress, self._weakened)
+                current = Round(
+                    self._target, self._run, this, self._component, self._progress, self._weakened, self._book.path
+                )
                 current.run(ready=self._until_ready, recovered=self._count_logins_from_here)
                 spans[current.folder] = Span(recovered, current.injecting)
                 recovered = current.recovered

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,17 @@ class Round:
     """One planned round, run once; its landmarks are attributes afterwards (monotonic ns)."""
 
     def __init__(
-        self, target: Target, run: Path, planned: PlannedRound, component: str, progress: Progress, weakened: bool
+        self,
+        target: Target,
+        run: Path,
+        planned: PlannedRound,
+        component: str,
+        progress: Progress,
+        weakened: bool,
+        book: str = "",
     ) -> None:
         self._target, self._planned, self._component, self._progress = target, planned, component, progress
-        self._weakened = weakened
+        self._weakened, self._book = weakened, book
         self._focus = specs.focus_paths(component, planned.set)
         self._paths = self._focus + specs.bystander_paths(self._focus)
         self._needed = {path.path: NEEDED if path in self._focus else FEW for path in self._paths}
@@ -108,7 +116,7 @@ class Round:
         self._write_round(wall, bounds)
 
     def _start_writers(self) -> Companion:
-        self._spec = specs.workload(self._target, self._run_id, self.folder, self._paths)
+        self._spec = specs.workload(self._target, self._run_id, self.folder, self._paths, self._book)
         spec_file = self._spec.write(self.folder / "workload.json")
         command = [sys.executable, "-m", "chaosblink.workloads", str(spec_file)]
         return Companion("writers", command, self.folder / "logs" / "writers.log")
@@ -168,7 +176,8 @@ class Round:
 
     def _final_reads(self) -> None:
         self._progress("  reading every store on every server")
-        write_lines(self.folder / "final_reads.jsonl", read_all(self._spec))
+        now = replace(self._spec, instances=self._target.instances())  # a pod may have been replaced meanwhile
+        write_lines(self.folder / "final_reads.jsonl", read_all(now))
         if self._component == "eventrelay":
             store = specs.events_route(self._target, self._since)
             assert self._spec.postgresql is not None

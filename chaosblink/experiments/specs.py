@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from chaosblink.history import BEHIND, EDGE_REDIS
-from chaosblink.observer.spec import ObserverSpec, Processes
+from chaosblink.observer.spec import AgentCpu, ObserverSpec, Processes
 from chaosblink.targets import Target, entrance
+from chaosblink.targets.kubernetes.target import KubernetesTarget
 from chaosblink.workloads.spec import EventsRoute, LoginRoute, PathSpec, PostgresqlRoute, RedisRoute, Spec, VaultRoute
 
 # Intervals, ms: measuring rule 2 and its table in docs/measuring.md. Redis's are the rule's own. A PostgreSQL or Vault
@@ -58,7 +59,7 @@ def login_path() -> PathSpec:
     return PathSpec("login", LOGIN, LOGIN_DEADLINE)
 
 
-def workload(target: Target, run: str, folder: Path, paths: list[PathSpec]) -> Spec:
+def workload(target: Target, run: str, folder: Path, paths: list[PathSpec], book: str = "") -> Spec:
     """The specification of one workload process."""
     vault_address, vault_port = entrance(target, "vault")
     database_address, database_port = entrance(target, "postgresql")
@@ -78,6 +79,7 @@ def workload(target: Target, run: str, folder: Path, paths: list[PathSpec]) -> S
         ),
         redis=RedisRoute(str(target.secret_file("redis-password")), edge_address=redis_address, edge_port=redis_port),
         login=login_route(target),
+        book=book,
     )
 
 
@@ -99,15 +101,35 @@ def login_route(target: Target) -> LoginRoute:
     )
 
 
-def observer(target: Target, folder: Path, focus: list[str]) -> ObserverSpec:
+def observer(target: Target, folder: Path, focus: list[str], book: str = "") -> ObserverSpec:
     """The specification of one observer process."""
     return ObserverSpec(
         folder=str(folder),
         focus=focus,
         instances=target.instances(),
-        processes={instance.name: Processes(**target.whereabouts(instance)) for instance in target.instances()},
+        processes={
+            instance.name: Processes(**place)
+            for instance in target.instances()
+            if (place := target.whereabouts(instance))
+        },
+        book=book,
+        agents=agents(target),
         ca_file=str(target.ca_file),
         redis_password_file=str(target.secret_file("redis-password")),
         postgresql_password_file=str(target.secret_file("chaos-password")),
         others_hz=1.0,
     )
+
+
+def agents(target: Target) -> AgentCpu | None:
+    """Whom to ask for the CPU of a cluster's pods; None where the processes are on this machine."""
+    if not isinstance(target, KubernetesTarget):
+        return None
+    pods: dict[str, list[dict[str, str]]] = {}
+    for instance in target.instances():
+        if instance.node:
+            pods.setdefault(instance.node, []).append(target.pod_reference(instance))
+    credentials = target.credentials()
+    components = {instance.name: instance.component for instance in target.instances()}
+    addresses = {node: address for node, address in target.agent_addresses().items() if node in pods}
+    return AgentCpu(str(credentials.tls), str(credentials.token_file), addresses, pods, components)

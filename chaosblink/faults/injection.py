@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from chaosblink.faults import driver, journal, reverter
-from chaosblink.faults.effect import Effect, Fault, FaultError
-from chaosblink.faults.timeline import mark
-from chaosblink.faults.undo import undo
+from chaosblink.faults.carrying_out import carry_out
+from chaosblink.faults.effect import Effect, FaultError
 from chaosblink.selectors import resolve
 from chaosblink.targets import PlatformError, Target
-from chaosblink.waiting import Timeout
 
 TTL_S = 180.0
 """Longer than a round waits for full redundancy, so that reverting never helps a platform that is being measured."""
@@ -39,23 +34,3 @@ def inject(
     except PlatformError as error:
         raise FaultError(f"{fault}: {error}") from None
     return carry_out(target, journal.plan(target, fault, arguments, selector, victims, ttl), reverter.arm)
-
-
-def carry_out(target: Target, entry: journal.Entry, arm: Callable[[Path], None]) -> Effect:
-    """Inject a fault that stands in the journal, once `arm` has seen to its end; undone before an error is raised."""
-    place = journal.path(target, entry.id)
-    arm(place)
-    try:
-        return _bite(driver.of(target).fault(entry.fault, entry.ttl, entry.arguments), entry, place)
-    except (FaultError, PlatformError, Timeout) as error:
-        journal.update(place, status="failed", why=str(error))
-        raise FaultError(f"{entry.fault} of {entry.selector}: {error} ({undo(target, place)})") from None
-
-
-def _bite(fault: Fault, entry: journal.Entry, place: Path) -> Effect:
-    with journal.exclusive(place):
-        mark("fault", entry.label("injecting"))
-        effect = fault.inject(entry.victims)
-        journal.update(place, status="injected", t0=effect.t0, proof=effect.proof)
-        mark("fault", entry.label("bitten") | {"proof": effect.proof}, at=effect.t0)
-    return replace(effect, id=entry.id, selector=entry.selector, arguments=entry.arguments)

@@ -15,37 +15,15 @@ from typing import Any
 import uvloop
 
 from chaosblink.history import Event
-from chaosblink.observer.pollers import POLLERS
+from chaosblink.observer.agent_cpu import AgentSampler
 from chaosblink.observer.processes import CpuSampler
 from chaosblink.observer.spec import ObserverSpec, read_observer_spec
-from chaosblink.observer.watch import Listener, Watch
+from chaosblink.observer.watches import Watches
+from chaosblink.workloads.following import follow
 from chaosblink.workloads.lifeline import quieten, take_precedence, watch
 from chaosblink.workloads.recorder import Recorder
 
 FLUSH_S = 0.2
-
-
-def watches(spec: ObserverSpec, recorder: Listener) -> list[Watch]:
-    """One watch an instance that can be asked; the components in focus are asked more often."""
-    out = []
-    for instance in spec.instances:
-        if not _can_ask(spec, instance.component):
-            continue
-        hz = spec.focus_hz if instance.component in spec.focus else spec.others_hz
-        poller = POLLERS[instance.component](spec, instance)  # type: ignore[call-arg]
-        out.append(Watch(instance, poller, recorder, hz, spec.patience_ms / 1e3))
-    return out
-
-
-def _can_ask(spec: ObserverSpec, component: str) -> bool:
-    needs = {
-        "vault": spec.ca_file,
-        "postgresql": spec.postgresql_password_file,
-        "pgpool": spec.postgresql_password_file,
-        "redis": spec.redis_password_file,
-        "sentinel": spec.redis_password_file,
-    }
-    return component in POLLERS and bool(needs.get(component, "nothing"))
 
 
 async def run(spec: ObserverSpec) -> None:
@@ -53,9 +31,8 @@ async def run(spec: ObserverSpec) -> None:
     stopping = asyncio.Event()
     quieten(asyncio.get_running_loop())
     recorder = Recorder(Path(spec.folder), [])
-    jobs = [watch(stopping), _write(recorder), _sample(spec, recorder)]
-    asked = watches(spec, recorder)
-    jobs += [one.run() for one in asked]
+    asked = Watches(spec, recorder)
+    jobs = [watch(stopping), _write(recorder), _sample(spec, recorder), asked.run(), follow(spec.book, asked.turn)]
     tasks = [asyncio.create_task(job) for job in jobs]
     stopped: asyncio.Task[Any] = asyncio.create_task(stopping.wait())
     # A poller that breaks is a bug and must be seen: the first task that ends with an error ends the process.
@@ -63,7 +40,6 @@ async def run(spec: ObserverSpec) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(*(one.close() for one in asked), return_exceptions=True)
     recorder.flush()
     for task in done - {stopped}:
         await task
@@ -75,6 +51,12 @@ async def _sample(spec: ObserverSpec, recorder: Recorder) -> None:
         for event in sampler.sample():
             recorder.event(event)
         await asyncio.sleep(1 / spec.cpu_hz)
+    if spec.agents:
+        there = AgentSampler(spec.agents)
+        while True:
+            for event in await asyncio.to_thread(there.sample):
+                recorder.event(event)
+            await asyncio.sleep(1 / spec.cpu_hz)
     await asyncio.Event().wait()
 
 
@@ -100,7 +82,7 @@ def main() -> int:
         return 2
     try:
         spec = read_observer_spec(Path(sys.argv[1]))
-        watches(spec, Recorder(Path(spec.folder), []))
+        Watches(spec, Recorder(Path(spec.folder), []))
     except (OSError, ValueError, TypeError, KeyError) as error:
         print(f"spec {sys.argv[1]}: {type(error).__name__}: {error}", file=sys.stderr)
         return 2

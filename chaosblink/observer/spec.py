@@ -23,6 +23,19 @@ class Processes:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentCpu:
+    """Which agents are asked for the CPU of which pods: files for the agents' TLS and token, addresses by node."""
+
+    tls: str
+    token_file: str
+    addresses: dict[str, str]
+    pods: dict[str, list[dict[str, str]]]
+    """By node; each as agents know it (namespace, name, uid)."""
+    components: dict[str, str]
+    """Component by name of the pod."""
+
+
+@dataclass(frozen=True, slots=True)
 class ObserverSpec:
     """All of one observer process; it appends to `timeline.jsonl` in `folder` (the round's).
 
@@ -43,6 +56,10 @@ class ObserverSpec:
     focus_hz: float = 20.0
     others_hz: float = 2.0
     cpu_hz: float = 4.0
+    book: str = ""
+    """File with the present instances (see chaosblink/workloads/following.py); empty where they never move."""
+    agents: AgentCpu | None = None
+    """Where processes are on other machines."""
     patience_ms: float = 500.0
     """An instance that has not answered by then is written down as role "" (no answer)."""
 
@@ -62,4 +79,6 @@ def read_observer_spec(path: Path) -> ObserverSpec:
     given: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     given["instances"] = [Instance(**item) for item in given["instances"]]
     given["processes"] = {name: Processes(**item) for name, item in given.get("processes", {}).items()}
+    if given.get("agents"):
+        given["agents"] = AgentCpu(**given["agents"])
     return ObserverSpec(**given)

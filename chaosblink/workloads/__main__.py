@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from functools import partial
 from pathlib import Path as File
 
 import uvloop
 
 from chaosblink.workloads.attempt import Path
 from chaosblink.workloads.eventrelay_path import EventrelayPath
+from chaosblink.workloads.following import follow, turn_page
 from chaosblink.workloads.lifeline import quieten, take_precedence, watch
 from chaosblink.workloads.login_path import LoginPath
 from chaosblink.workloads.postgresql_path import PostgresqlPath
@@ -52,10 +54,12 @@ async def run(spec: Spec) -> None:
     stopping = asyncio.Event()
     quieten(asyncio.get_running_loop())
     recorder = Recorder(File(spec.folder), [path.path for path in spec.paths])
+    follows = follow(spec.book, partial(turn_page, spec.instances))
     prefix = f"{time.monotonic_ns() // 1_000_000:x}"
     probers = [Prober(path, path_of(spec, path), recorder, prefix) for path in spec.paths]
     chores = [
-        asyncio.create_task(job) for job in (watch(stopping), watchdog(recorder), _flush(recorder), _tell(recorder))
+        asyncio.create_task(job)
+        for job in (watch(stopping), watchdog(recorder), _flush(recorder), _tell(recorder), follows)
     ]
     # Starts spread over 10 ms keep paths with equal intervals from falling due in the same instant for ever.
     begin = time.monotonic_ns()

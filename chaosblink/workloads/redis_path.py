@@ -104,4 +104,4 @@ def _master(spec: Spec, route: RedisRoute, path: str) -> MasterOfSet | None:
     if store == "redis-master":
         return None
     password = secret(route.sentinel_password_file) if route.sentinel_password_file else ""
-    return MasterOfSet(store.replace("redis-", "set-"), spec.of("sentinel"), password)
+    return MasterOfSet(store.replace("redis-", "set-"), lambda: spec.of("sentinel"), password)

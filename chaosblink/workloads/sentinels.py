@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from redis.asyncio import Connection
 from redis.asyncio.retry import Retry
@@ -43,8 +44,8 @@ async def command(link: Connection, *words: str) -> object:
 class MasterOfSet:
     """Who is master of one set, as the first Sentinel that answers says; remembered until `doubt`."""
 
-    def __init__(self, name: str, sentinels: list[Instance], password: str) -> None:
-        """`name` is the Sentinels' name of the set, `set-1`."""
+    def __init__(self, name: str, sentinels: Callable[[], list[Instance]], password: str) -> None:
+        """`name` is the Sentinels' name of the set, `set-1`; `sentinels` tells where they are now."""
         self._name = name
         self._sentinels = sentinels
         self._password = password
@@ -52,6 +53,8 @@ class MasterOfSet:
         self._asked = 0.0
         self._asking = asyncio.Lock()
         self._links: dict[str, Connection] = {}
+        self._silent: list[str] = []
+        """Names of Sentinels that did not answer, the longest silent first."""
 
     def doubt(self) -> None:
         """The master failed an operation: ask again before the next one."""
@@ -74,7 +77,7 @@ class MasterOfSet:
             await link.disconnect(nowait=True)
 
     async def _ask(self) -> tuple[str, int] | None:
-        for sentinel in list(self._sentinels):
+        for sentinel in sorted(self._sentinels(), key=self._turn):
             try:
                 reply = await self._question(sentinel)
             except (RedisError, OSError):
@@ -97,5 +100,7 @@ class MasterOfSet:
         link = self._links.pop(sentinel.name, None)
         if link is not None:
             await link.disconnect(nowait=True)
-        self._sentinels.remove(sentinel)
-        self._sentinels.append(sentinel)
+        self._silent = [*(name for name in self._silent if name != sentinel.name), sentinel.name]
+
+    def _turn(self, sentinel: Instance) -> int:
+        return self._silent.index(sentinel.name) if sentinel.name in self._silent else -1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosblink.targets import Instance
+from chaosblink.workloads.following import current
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,12 @@ class Spec:
     redis: RedisRoute | None = None
     login: LoginRoute | None = None
     final_read_deadline_s: float = 60.0
+    book: str = ""
+    """File with the present instances (see chaosblink/workloads/following.py); empty where they never move."""
 
     def of(self, component: str) -> list[Instance]:
         """The instances of one component, in the order given."""
-        return [instance for instance in self.instances if instance.component == component]
+        return current(self.instances, component)
 
     def name_of(self, component: str, address: str) -> str:
         """The instance of a component that is at this address or host name; the address itself when none is."""

@@ -21,6 +21,8 @@ from chaosblink.agent.verbs import Guardian
 from chaosblink.faults import by_agents, journal, processes
 from chaosblink.faults.injection import inject
 from chaosblink.faults.undo import rollback
+from chaosblink.observer import agent_cpu
+from chaosblink.observer.spec import AgentCpu
 from chaosblink.targets import Instance, PlatformError
 from chaosblink.targets.local.secret_files import write_private
 from chaosblink.waiting import until
@@ -217,6 +219,23 @@ def test_cpu_is_told_a_pod(agent: Any, pods: Any) -> None:
     (cpu, resident) = agent.client().ask("cpu", {"pods": [asked]}).result["postgresql-0"]
     assert cpu >= 0
     assert resident > 0
+
+
+def test_the_observer_samples_cpu_through_agents(agent: Any, pods: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = pods.add("postgresql-0")
+    monkeypatch.setattr(agent_cpu, "Agent", lambda _node, _address, credentials: agent.client(credentials))
+    files = (str(agent.credentials.tls), str(agent.credentials.token_file))
+    spec = AgentCpu(*files, {"worker2": "127.0.0.1"}, {"worker2": [asked]}, {"postgresql-0": "postgresql"})
+    sampler = agent_cpu.AgentSampler(spec)
+    assert sampler.sample() == []
+    (event,) = sampler.sample()
+    assert event.data["instance"] == "postgresql-0"
+    assert event.data["component"] == "postgresql"
+    assert event.data["percent"] >= 0
+    assert event.data["rss"] > 0
+    pods.digest = ""
+    agent.permission._digest = ""
+    assert sampler.sample() == []  # no answer is no sample, and no zero
 
 
 class Cluster:

@@ -175,6 +175,14 @@ def test_instances_are_what_the_workloads_should_have(target: KubernetesTarget) 
     assert found["redis-replica-0"].ordinal == 0
 
 
+def test_a_second_replica_belongs_to_the_set_of_its_master(api: Any) -> None:
+    master, replica = api.objects["/apis/apps/v1/namespaces/database/statefulsets"]["items"]
+    master["spec"]["replicas"], replica["spec"]["replicas"] = 3, 6
+    sets = {instance.name: instance.ordinal + 1 for instance in open_target().instances("redis")}
+    assert sets["redis-master-2"] == sets["redis-replica-2"] == sets["redis-replica-5"] == 3
+    assert sets["redis-replica-3"] == 1
+
+
 def test_an_instance_without_a_pod_is_down_and_not_forgotten(target: KubernetesTarget) -> None:
     (missing,) = [i for i in target.instances("vault") if i.name == "vault-2"]
     assert missing.address == NOWHERE

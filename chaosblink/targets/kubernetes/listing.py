@@ -72,13 +72,19 @@ class Listing:
             component = workload["spec"]["template"]["metadata"].get("labels", {}).get(COMPONENT)
             if component not in PORTS:
                 continue
-            name, replicas = workload["metadata"]["name"], int(workload["spec"].get("replicas", 1))
+            name, replicas = workload["metadata"]["name"], _replicas(workload)
             if workload["kind"] == "StatefulSet":
                 chosen = [(f"{name}-{number}", pods.get(f"{name}-{number}")) for number in range(replicas)]
             else:
                 chosen = _of_deployment(name, component, replicas, pods)
-            for ordinal, (pod_name, pod) in enumerate(chosen):
-                yield Member(_instance(pod_name, component, ordinal, pod), namespace, pod)
+            sets = self._redis_sets(namespace) if component == "redis" else replicas
+            for number, (pod_name, pod) in enumerate(chosen):
+                yield Member(_instance(pod_name, component, number % max(1, sets), pod), namespace, pod)
+
+    def _redis_sets(self, namespace: str) -> int:
+        """How many sets there are: one a master, and replicas beyond that number begin with the first set again."""
+        masters = [w for w in self._of_workloads(namespace) if w["metadata"]["name"] == "redis-master"]
+        return _replicas(masters[0]) if masters else 1
 
     def _of_workloads(self, namespace: str) -> list[Json]:
         at, known = self._workloads
@@ -96,6 +102,10 @@ class Listing:
             items = self._api.ask(f"list {kind}s in namespace {namespace}", call, namespace)["items"]
             found += [{**item, "kind": kind} for item in items]
         return found
+
+
+def _replicas(workload: Json) -> int:
+    return int(workload["spec"].get("replicas", 1))
 
 
 def _of_deployment(name: str, component: str, replicas: int, pods: dict[str, Json]) -> list[tuple[str, Json | None]]:

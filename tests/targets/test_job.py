@@ -1,0 +1,185 @@
+"""A run as a Job, against an API on loopback: its log is said once whatever breaks off, its folder comes back whole."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from chaosblink import cluster_life
+from chaosblink.targets import PlatformError
+from chaosblink.targets.kubernetes import fetch, job, values
+from chaosblink.targets.kubernetes.api import Api, connect
+from chaosblink.targets.kubernetes.fetch import Reader
+
+PODS = "/api/v1/namespaces/chaosblink/pods"
+
+
+def _neighbour() -> ModuleType:
+    path = Path(__file__).with_name("fake_api.py")
+    spec = importlib.util.spec_from_file_location("fake_api", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["fake_api"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+fake_api = _neighbour()
+
+
+class Applied:
+    """Notes what a person's credentials would have put there and taken away."""
+
+    def __init__(self, _api: Api) -> None:
+        self.there: list[str] = []
+
+    def apply(self, objects: list[dict[str, Any]]) -> None:
+        self.there += [each["kind"] for each in objects]
+
+    def remove(self, objects: list[dict[str, Any]]) -> None:
+        for each in objects:
+            self.there.remove(each["kind"])
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    made = fake_api.FakeApi(fake_api.platform())
+    made.start()
+    made.kubeconfig(tmp_path / "kubeconfig", "somewhere")
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
+    monkeypatch.setenv("CHAOSBLINK_TARGET", "kubernetes")
+    monkeypatch.setenv("CHAOSBLINK_CONTEXT", "somewhere")
+    monkeypatch.setattr(job, "Applier", Applied)
+    monkeypatch.setattr(values, "of_release", lambda _: {"images": {"suite": "suite:1"}})
+    yield made
+    made.stop()
+
+
+def _pod(state: dict[str, Any]) -> dict[str, Any]:
+    return {"metadata": {"name": "run-x"}, "status": {"phase": "?", "containerStatuses": [{"state": state}]}}
+
+
+class Container:
+    """A container whose state is told by what was read of its log."""
+
+    def __init__(self, cluster: Any, logs: list[str], exit_code: int) -> None:
+        self.logs, self.exit_code, self.read = logs, exit_code, 0
+        cluster.objects[PODS] = self.pods
+        cluster.objects[f"{PODS}/run-x/log"] = self.log
+
+    def pods(self, _query: Any) -> dict[str, Any]:
+        over = self.read >= len(self.logs)
+        return {"items": [_pod({"terminated": {"exitCode": self.exit_code}} if over else {"running": {}})]}
+
+    def log(self, query: dict[str, list[str]]) -> str:
+        assert query["follow"] == ["true"]
+        self.read += 1
+        return self.logs[self.read - 1]
+
+
+def test_a_log_that_broke_off_is_taken_up_behind_the_last_line(cluster: Any) -> None:
+    first = "2026-01-01T00:00:01.1Z one\n2026-01-01T00:00:01.2Z two\n"
+    Container(cluster, [first, first + "2026-01-01T00:00:02.1Z three\n"], exit_code=1)
+    said: list[str] = []
+    assert job.Job(connect("x"), ["run"], "").run(said.append) == 1
+    assert said == ["one", "two", "three"]
+
+
+def test_a_pod_that_never_starts_says_why(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "STARTED_WITHIN_S", 0.3)
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
+    cluster.objects[PODS] = {"items": [_pod(waiting)]}
+    with pytest.raises(PlatformError, match="run-x: ImagePullBackOff no such image"):
+        job.Job(connect("x"), ["run"], "").run(print)
+
+
+def test_a_job_without_a_pod_points_to_allow(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "STARTED_WITHIN_S", 0.3)
+    cluster.objects[PODS] = {"items": []}
+    with pytest.raises(PlatformError, match="chaosblink allow --context somewhere"):
+        job.Job(connect("x"), ["run"], "").run(print)
+
+
+def test_a_pod_that_vanished_left_no_exit_code(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "ENDED_WITHIN_S", 0.3)
+    container = Container(cluster, ["2026-01-01T00:00:01.1Z one\n"], exit_code=0)
+
+    def vanish(query: Any) -> str:
+        cluster.objects[PODS] = {"items": []}
+        return container.log(query)
+
+    cluster.objects[f"{PODS}/run-x/log"] = vanish
+    with pytest.raises(PlatformError, match="left no exit code"):
+        job.Job(connect("x"), ["run"], "").run(print)
+
+
+@pytest.fixture
+def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The runs' volume, as a reader's pod would see it: its commands run here."""
+    runs = tmp_path / "volume" / "runs"
+    round_one = runs / "20260101-000000-kind" / "postgresql-primary-kill" / "round-01"
+    round_one.mkdir(parents=True)
+    (round_one / "history.jsonl").write_text("{}\n" * 1000)
+    monkeypatch.setattr(fetch, "RUNS", str(runs))
+
+    def here(_reader: Reader, command: list[str], output: Any) -> None:
+        done = subprocess.run(command, capture_output=True, check=False)
+        output.write(done.stdout)
+        if done.returncode:
+            raise PlatformError(f"{command[0]} ended with {done.returncode}")
+
+    monkeypatch.setattr(Reader, "_exec", here)
+    return runs
+
+
+def test_a_folder_comes_back_whole_and_leaves_the_volume(cluster: Any, volume: Path, tmp_path: Path) -> None:
+    assert cluster
+    assert volume
+    reader = Reader(connect("x"), "reader")
+    assert reader.runs() == ["20260101-000000-kind"]
+    place = reader.bring("20260101-000000-kind", tmp_path / "here")
+    assert (place / "postgresql-primary-kill" / "round-01" / "history.jsonl").stat().st_size == 3000
+    assert reader.runs() == []
+    assert [each.name for each in place.parent.iterdir()] == ["20260101-000000-kind"]
+
+
+def test_a_copy_that_broke_leaves_the_volume_as_it_was(cluster: Any, volume: Path, tmp_path: Path) -> None:
+    assert cluster
+    reader = Reader(connect("x"), "reader")
+    with pytest.raises(PlatformError, match="tar ended with"):
+        reader.bring("20260101-000000-other", tmp_path / "here")
+    assert list((tmp_path / "here").iterdir()) == []
+    assert [each.name for each in volume.iterdir()] == ["20260101-000000-kind"]
+
+
+def test_the_folder_of_a_job_that_died_comes_back_and_is_judged(
+    cluster: Any, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert volume
+    Container(cluster, ["2026-01-01T00:00:01.1Z round 1\n"], exit_code=137)
+    judged: list[Path] = []
+    monkeypatch.setattr(cluster_life, "_conclude", judged.append)
+    monkeypatch.setattr(cluster_life.run_folder, "RUNS", tmp_path / "here")
+    monkeypatch.setattr(cluster_life, "reader", lambda api, _: contextlib.nullcontext(Reader(api, "reader")))
+    monkeypatch.setattr(cluster_life.Job, "__init__", _named(cluster_life.Job.__init__))
+    assert cluster_life.run("x", ["--rounds=1"], (), False, print) == 137
+    (place,) = judged
+    assert place.name.endswith("-kubernetes")
+    assert (place / "postgresql-primary-kill" / "round-01" / "history.jsonl").exists()
+
+
+def _named(made: Any) -> Any:
+    def init(self: Any, *arguments: Any, folder: str) -> None:
+        made(self, *arguments, folder=folder)
+        (Path(fetch.RUNS) / "20260101-000000-kind").rename(Path(fetch.RUNS) / folder)
+
+    return init
