@@ -100,7 +100,7 @@ def test_haproxy_accepts_the_edges_configuration_with_names(render: Render, tmp_
     variables = env(pod_templates(render(""))["edge"])
     said = start("edge", tmp_path, variables, INSTANCE="edge-0", HAPROXY=str(check), TLS=str(tls))
     assert "server-template identity- 10 zitadel-nodes.identity.svc.cluster.local:8080" in said
-    assert "check resolvers dns resolve-prefer ipv4 init-addr last,libc,none" in said
+    assert "check resolvers dns resolve-prefer ipv4 init-addr none" in said
 
 
 class Kubernetes(http.server.BaseHTTPRequestHandler):

@@ -136,7 +136,7 @@ PASSWORD=$(cat "$SECRETS/redis-password")
 CHECK=check
 [ "${EDGE_HEALTH_CHECKS:-true}" = true ] || CHECK=
 RESOLVE=
-[ "${EDGE_RESOLVE:-false}" = false ] || RESOLVE=" resolvers dns resolve-prefer ipv4 init-addr last,libc,none"
+[ "${EDGE_RESOLVE:-false}" = false ] || RESOLVE=" resolvers dns resolve-prefer ipv4 init-addr none"
 
 export ADDRESS EDGE_TLS_PORT="${EDGE_TLS_PORT:-443}" EDGE_POSTGRESQL_PORT="${EDGE_POSTGRESQL_PORT:-5432}"
 export EDGE_VAULT_PORT="${EDGE_VAULT_PORT:-8200}" EDGE_METRICS_PORT="${EDGE_METRICS_PORT:-8404}" EDGE_PEM="$TLS/tls.pem"
