@@ -5,6 +5,7 @@ The kills follow each other while events are written all the time; each waits un
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -122,7 +123,10 @@ class Writer:
 
 
 def soak(target: Target, events: int, seed: int, progress: Progress) -> Soaked:
-    """Send `events` events through all kills, in an order drawn from `seed`; PlatformError when it is in use."""
+    """Send `events` events through all kills, in an order drawn from `seed`; PlatformError when it is in use.
+
+    When all kills are done and events are left, they are done once more, and so on.
+    """
     lock = filelock.FileLock(target.state / "lock")
     try:
         lock.acquire(timeout=0)
@@ -141,13 +145,10 @@ def _soak(target: Target, events: int, seed: int, progress: Progress) -> Soaked:
     began, store = time.monotonic(), specs.events_route(target, time.time())
     found = Soaked(Round("soak", 1, Path(), {"component": "eventrelay"}))
     with Writer(store, f"{time.time_ns():x}", events, KILL_TAKES_S * len(kills)) as writer:
-        for number, victim in enumerate(kills):
-            effect = inject(target, "kill", victim, ttl=WHOLE_WITHIN_S, seed=seed + number)
-            names = ", ".join(hit.instance for hit in effect.victims)
-            found.kills.append(f"{victim} ({names})")
-            took = _whole_again(target, victim.partition("/")[0])
-            rollback(target)
-            progress(f"{names} killed, whole again after {took:.1f} s, {writer.written} events written")
+        for number, victim in enumerate(itertools.cycle(kills)):
+            if writer.finished and number >= len(kills):
+                break
+            found.kills.append(_kill(target, victim, seed + number, writer, progress))
         until(lambda: writer.finished, WHOLE_WITHIN_S, f"{events} events are written", every=0.5)
     found.written = writer.written
     progress(f"{found.written} events written; waiting for the last to be delivered")
@@ -156,6 +157,15 @@ def _soak(target: Target, events: int, seed: int, progress: Progress) -> Soaked:
     found.recorded.event_reads = read_both_sides(store, consumer, DELIVERED_WITHIN_S)
     found.seconds = time.monotonic() - began
     return found
+
+
+def _kill(target: Target, victim: str, seed: int, writer: Writer, progress: Progress) -> str:
+    effect = inject(target, "kill", victim, ttl=WHOLE_WITHIN_S, seed=seed)
+    names = ", ".join(hit.instance for hit in effect.victims)
+    took = _whole_again(target, victim.partition("/")[0])
+    rollback(target)
+    progress(f"{victim} ({names}) killed, whole again after {took:.1f} s, {writer.written} events written")
+    return f"{victim} ({names})"
 
 
 def _whole_again(target: Target, killed: str) -> float:

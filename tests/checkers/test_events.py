@@ -148,7 +148,13 @@ def test_the_slowest_arrival_is_measured() -> None:
     assert "median 1100 ms" in finding.why
 
 
-@pytest.mark.parametrize("start_ms", [-900, 300])
+def test_an_event_on_its_way_counts_from_the_fault_on() -> None:
+    assert arriving(arrivals((-900, 9000))).verdict == "fail"
+    finding = arriving(arrivals((-1500, 9000)))
+    assert (finding.verdict, finding.measured) == ("pass", 7500)
+
+
+@pytest.mark.parametrize("start_ms", [-12_000, 300])
 def test_an_event_that_arrives_too_late_fails(start_ms: float) -> None:
     finding = arriving(arrivals((start_ms, 9000)))
     assert (finding.verdict, finding.measured) == ("fail", 9000)
