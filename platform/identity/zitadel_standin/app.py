@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
 from starlette.applications import Starlette
@@ -14,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from zitadel_standin import api, errors, health, metrics, oauth, schema
+from zitadel_standin import api, discovery, errors, health, logout, metrics, oauth, schema
 from zitadel_standin.authorization import with_parameters
 from zitadel_standin.boundary import Boundary
 from zitadel_standin.cache import Cache
@@ -33,7 +34,7 @@ def create(settings: Settings) -> Starlette:
     """The ASGI application of one node."""
     metrics.BCRYPT_COST.set(settings.bcrypt_cost)
     app = Starlette(
-        routes=[*health.ROUTES, *oauth.ROUTES, *api.ROUTES],
+        routes=[*health.ROUTES, *discovery.ROUTES, *oauth.ROUTES, *logout.ROUTES, *api.ROUTES],
         middleware=[Middleware(Boundary, instance=settings.instance)],
         exception_handlers={
             ApiError: _refuse,
@@ -41,6 +42,7 @@ def create(settings: Settings) -> Starlette:
             RedirectedError: _redirect,
             HTTPException: _not_served,
             psycopg.DataError: _bad_value,
+            psycopg.errors.ForeignKeyViolation: _gone,
             Unavailable: _database_lost,
             psycopg.Error: _database_lost,
             RuntimeError: _not_prepared,
@@ -82,8 +84,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, OAuthError):
         headers = {"cache-control": "no-store"}
         if error.status == 401:
-            scheme = "Bearer" if error.error == "invalid_token" else "Basic"
-            headers["www-authenticate"] = f'{scheme} error="{error.error}"'
+            bearer = error.error == "invalid_token"
+            headers["www-authenticate"] = 'Bearer error="invalid_token"' if bearer else 'Basic realm="zitadel"'
         return JSONResponse({"error": error.error, "error_description": error.description}, error.status, headers)
     assert isinstance(error, ApiError)
     code: int | str = error.code
@@ -98,15 +100,23 @@ async def _redirect(_: Request, error: Exception) -> Response:
     return RedirectResponse(with_parameters(error.redirect_uri, **parameters), 302)
 
 
-async def _not_served(_: Request, error: Exception) -> Response:
+async def _not_served(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    refusal = {"code": errors.NOT_FOUND, "message": error.detail, "details": []}
+    code: int | str = errors.NOT_FOUND
+    if request.url.path.startswith("/zitadel."):
+        code = errors.CONNECT_NAME[errors.UNIMPLEMENTED]
+    refusal: dict[str, Any] = {"code": code, "message": error.detail, "details": []}
     return JSONResponse(refusal, error.status_code, error.headers)
 
 
 async def _bad_value(request: Request, _: Exception) -> Response:
     """A value the database cannot store, such as a NUL character, is the caller's mistake."""
     return await _shaped(request, errors.INVALID_ARGUMENT, "invalid_request", "a value has characters we do not accept")
+
+
+async def _gone(request: Request, _: Exception) -> Response:
+    """What the request builds on, such as its user, was removed by another one at the same moment."""
+    return await _shaped(request, errors.FAILED_PRECONDITION, "invalid_grant", "what this refers to is gone")
 
 
 async def _database_lost(request: Request, error: Exception) -> Response:

@@ -15,6 +15,10 @@ LARGEST_BODY = 64 * 1024
 """Bytes; larger bodies are answered with 413 and never parsed."""
 
 
+LONGEST_QUERY = 16 * 1024
+"""Bytes; longer queries are answered with 414. ZITADEL's proxies refuse them too."""
+
+
 class Boundary:
     """ASGI middleware around the whole application."""
 
@@ -32,13 +36,16 @@ class Boundary:
         if body is None:
             return
         started = time.monotonic()
-        if len(body) > LARGEST_BODY:
-            refusal = {"code": errors.RESOURCE_EXHAUSTED, "message": "request body too large", "details": []}
-            await JSONResponse(refusal, 413, {"connection": "close"})(scope, receive, answer.send)
+        refusal = _too_large(scope, body)
+        if refusal:
+            await refusal(scope, receive, answer.send)
         else:
             await _serve_while_connected(self._app, scope, body, receive, answer.send)
+        took = time.monotonic() - started
         path = getattr(scope.get("route"), "path", "other")
-        metrics.DURATION.labels(scope["method"], path, answer.status).observe(time.monotonic() - started)
+        metrics.DURATION.labels(scope["method"], path, answer.status).observe(took)
+        if path.startswith("/zitadel."):
+            metrics.GRPC_DURATION.labels(path, answer.status).observe(took)
 
 
 class _Answer:
@@ -54,6 +61,19 @@ class _Answer:
             self.status = str(message["status"])
             message["headers"] = [*message.get("headers", []), self._served_by]
         await self._send(message)
+
+
+def _too_large(scope: Scope, body: bytes) -> JSONResponse | None:
+    if len(body) > LARGEST_BODY:
+        status, what = 413, "request body too large"
+    elif len(scope["query_string"]) > LONGEST_QUERY:
+        status, what = 414, "query too long"
+    else:
+        return None
+    code: int | str = errors.RESOURCE_EXHAUSTED
+    if scope["path"].startswith("/zitadel."):
+        code = errors.CONNECT_NAME[errors.RESOURCE_EXHAUSTED]
+    return JSONResponse({"code": code, "message": what, "details": []}, status, {"connection": "close"})
 
 
 async def _read(receive: Receive) -> bytes | None:

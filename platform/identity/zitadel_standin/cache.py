@@ -42,13 +42,14 @@ class Breaker:
         if self._probing or self._clock() - self._opened_at < self._open_for:
             return False
         self._probing = True
-        metrics.CACHE_BREAKER.set(1)
+        metrics.CACHE_BREAKER.set(1)  # half open still counts as open: no call but the probe goes out
         return True
 
     def succeeded(self) -> None:
         """A call came back well: the breaker is closed."""
         self._failures, self._opened_at, self._probing = 0, None, False
         metrics.CACHE_BREAKER.set(0)
+        metrics.CACHE_BREAKER_OPEN.set(0)
 
     def failed(self) -> None:
         """A call failed: the fifth in a row, or a probe, opens the breaker for its whole time."""
@@ -56,10 +57,11 @@ class Breaker:
         if self._probing or self._failures >= FAILURES_TO_OPEN:
             self._opened_at, self._probing = self._clock(), False
             metrics.CACHE_BREAKER.set(2)
+            metrics.CACHE_BREAKER_OPEN.set(1)
 
 
 class Cache:
-    """JSON objects in Redis under `zitadel:<kind>:<key>`; never a secret, never the only copy of anything.
+    """JSON objects in Redis under `zitadel:2:<kind>:<key>` (2 is their shape); never a secret, never the only copy.
 
     ZITADEL's client repeats a failed command three times; this one does not, because redis-py nests its retries of
     dialling and sending, and a black-holed Redis would hold a login for sixteen dials.
@@ -80,7 +82,7 @@ class Cache:
 
     async def get(self, kind: str, key: str) -> dict[str, Any] | None:
         """The cached object; None for a miss, an error and an open breaker alike."""
-        value = await self._guarded(lambda: self._redis.get(f"zitadel:{kind}:{key}"))
+        value = await self._guarded(lambda: self._redis.get(f"zitadel:2:{kind}:{key}"))
         if value is None:
             metrics.CACHE_REQUESTS.labels("miss").inc()
             return None
@@ -90,11 +92,11 @@ class Cache:
     async def put(self, kind: str, key: str, value: dict[str, Any]) -> None:
         """Cache an object for at most an hour."""
         encoded = msgspec.json.encode(value)
-        await self._guarded(lambda: self._redis.set(f"zitadel:{kind}:{key}", encoded, ex=MAX_AGE))
+        await self._guarded(lambda: self._redis.set(f"zitadel:2:{kind}:{key}", encoded, ex=MAX_AGE))
 
     async def drop(self, kind: str, key: str) -> None:
         """Forget an object that changed."""
-        await self._guarded(lambda: self._redis.delete(f"zitadel:{kind}:{key}"))
+        await self._guarded(lambda: self._redis.delete(f"zitadel:2:{kind}:{key}"))
 
     async def close(self) -> None:
         """Close every connection."""

@@ -111,6 +111,11 @@ class Database:
         async with self.connection() as connection:
             return await (await connection.execute(query, parameters)).fetchone()
 
+    async def all(self, query: str, parameters: dict[str, Any]) -> list[DictRow]:
+        """Every row of one statement outside any transaction; never repeated."""
+        async with self.connection() as connection:
+            return await (await connection.execute(query, parameters)).fetchall()
+
     async def close(self) -> None:
         """Close every idle connection."""
         while self._idle:

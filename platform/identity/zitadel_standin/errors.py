@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED = 3, 5, 6, 7
-RESOURCE_EXHAUSTED, FAILED_PRECONDITION, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = (8, 9, 13, 14, 16)
+RESOURCE_EXHAUSTED, FAILED_PRECONDITION, UNIMPLEMENTED = 8, 9, 12
+INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 13, 14, 16
 
-HTTP_STATUS = {3: 400, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 13: 500, 14: 503, 16: 401}
+HTTP_STATUS = {3: 400, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 12: 501, 13: 500, 14: 503, 16: 401}
 """gRPC status to HTTP status, as gRPC-Gateway maps them (google/rpc/code.proto)."""
 
 CONNECT_NAME = {
@@ -17,6 +18,7 @@ CONNECT_NAME = {
     7: "permission_denied",
     8: "resource_exhausted",
     9: "failed_precondition",
+    12: "unimplemented",
     13: "internal",
     14: "unavailable",
     16: "unauthenticated",

@@ -5,6 +5,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 
+LOGIN_CLIENT = "blinkchamber-login"
+"""The public application people log in to."""
+API_CLIENT = "blinkchamber-api"
+"""The application that may introspect tokens."""
+
 
 def new_id() -> str:
     """A decimal id of 18 digits, the shape of ZITADEL's."""

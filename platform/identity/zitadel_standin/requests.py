@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote
 
@@ -25,7 +24,13 @@ def node_of(request: Request) -> Node:
 
 
 async def json_body(request: Request, shape: type[Body]) -> Body:
-    """The body as the given shape; an empty body is an empty object. ApiError when it is malformed."""
+    """The body as the given shape; an empty body is an empty object. ApiError when it is malformed or not JSON.
+
+    By REST a body without a media type is taken for JSON, as gRPC-Gateway takes it; a Connect call must name it.
+    """
+    given = _media_type(request)
+    if given != "application/json" and (given or request.url.path.startswith("/zitadel.")):
+        raise ApiError(errors.INVALID_ARGUMENT, "the body must be application/json", 415)
     try:
         return msgspec.json.decode(await request.body() or b"{}", type=shape)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -34,8 +39,7 @@ async def json_body(request: Request, shape: type[Body]) -> Body:
 
 async def form(request: Request) -> dict[str, str]:
     """The fields of an urlencoded body; OAuthError for another media type or a field given twice (RFC 6749 3.2)."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
+    if _media_type(request) != "application/x-www-form-urlencoded":
         raise OAuthError("invalid_request", "the body must be application/x-www-form-urlencoded")
     return _unique(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
 
@@ -43,13 +47,6 @@ async def form(request: Request) -> dict[str, str]:
 def query(request: Request) -> dict[str, str]:
     """The query's parameters; OAuthError when one is given twice (RFC 6749 section 3.1)."""
     return _unique(request.query_params.multi_items())
-
-
-def require_login_client(request: Request) -> None:
-    """ApiError unless the request carries the login client's service token."""
-    expected = f"Bearer {node_of(request).settings.login_client_token}"
-    if not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected.encode()):
-        raise ApiError(errors.UNAUTHENTICATED, "auth header missing or token invalid")
 
 
 def bearer(request: Request) -> str:
@@ -63,11 +60,24 @@ def client_of(request: Request, fields: dict[str, str]) -> tuple[str, str]:
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return fields.get("client_id", ""), fields.get("client_secret", "")
+    if "client_secret" in fields:
+        raise OAuthError("invalid_request", "more than one way of client authentication")
     try:
         user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         raise OAuthError("invalid_client", "malformed Basic credentials", 401) from None
     return unquote(user), unquote(password)
+
+
+def required(fields: dict[str, str], name: str) -> str:
+    """The field's value; OAuthError when it is missing or empty."""
+    if not fields.get(name):
+        raise OAuthError("invalid_request", f"{name} is missing")
+    return fields[name]
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _unique(pairs: list[tuple[str, str]]) -> dict[str, str]:
