@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,6 +58,7 @@ def create(settings: Settings) -> Starlette:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     node = Node(settings, Database(settings), Cache(settings))
+    gc.freeze()  # what was made by now stays for good: the collector need not look at it with every full collection
     app.state.node = node
     preparing = asyncio.create_task(_prepare_until_done(node))
     yield
