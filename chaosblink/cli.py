@@ -224,14 +224,14 @@ def load(name: str, find_knee: bool, step_s: float | None, mix: str, options: tu
     """
     from chaosblink.experiments import locust
 
-    target = open_target(name)
     if mix not in locust.mixes():
         raise PlatformError(f"no mix {mix!r}; there are {', '.join(locust.mixes())}")
+    if find_knee and options:
+        raise PlatformError(f"--find-knee chooses Locust's options itself; leave out {' '.join(options)}")
+    target = open_target(name)
     if find_knee:
         from chaosblink.load import measure
 
-        if options:
-            raise PlatformError(f"--find-knee chooses Locust's options itself; leave out {' '.join(options)}")
         folder = locust.ROOT / "reports" / "runs" / time.strftime("%Y%m%d-%H%M%S-load")
         file = measure.find_knee(target, folder, measure.Plan(step_s or 12.0, mix=mix), _progress())
         click.echo(f"{measure.concluded(file)}\n{file}")
