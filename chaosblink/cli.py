@@ -337,23 +337,39 @@ def complete(shell: str) -> None:
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @name_option
+@click.option("--find-knee", is_flag=True, help="Step users up until more of them bring no more work; writes a JSON.")
+@click.option("--step-s", default=None, type=click.FloatRange(5), help="Seconds of a step [with --find-knee: 12].")
+@click.option("--mix", default="everyday", help="What users do: everyday, or logins alone (loadtests/mix.py).")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @clear_errors
-def load(name: str, options: tuple[str, ...]) -> None:
-    """Log people in on a platform that is up: Locust's own web page, or headless.
+def load(name: str, find_knee: bool, step_s: float | None, mix: str, options: tuple[str, ...]) -> None:
+    """Load on a platform that is up: Locust's own web page, or headless, or the search for the platform's knee.
 
     \b
       chaosblink load                                          http://127.0.0.1:8089
       chaosblink load --headless --users 20 --run-time 60s --shape step
+      chaosblink load --find-knee
 
     All other options are Locust's; --shape is steady, step or spike.
     """
     from chaosblink.experiments import locust
 
-    _elsewhere(name, "load", *options)
+    if mix not in locust.mixes():
+        raise PlatformError(f"no mix {mix!r}; there are {', '.join(locust.mixes())}")
+    if find_knee and options:
+        raise PlatformError(f"--find-knee chooses Locust's options itself; leave out {' '.join(options)}")
+    chosen = ("--mix", mix, *(("--step-s", str(step_s)) if step_s else ()), *options)
+    _elsewhere(name, "load", *(["--find-knee"] if find_knee else []), *chosen)
     target = open_target(name)
+    if find_knee:
+        from chaosblink.load import measure
+
+        folder = locust.ROOT / "reports" / "runs" / time.strftime("%Y%m%d-%H%M%S-load")
+        file = measure.find_knee(target, folder, measure.Plan(step_s or 12.0, mix=mix), _progress())
+        click.echo(f"{measure.concluded(file)}\n{file}")
+        return
     here = [] if "--headless" in options else ["--web-host", "127.0.0.1"]
-    command = locust.command(target, *here, *options)
+    command = locust.command(target, *here, *chosen)
     sys.exit(subprocess.run(command, env={**os.environ, **locust.environment(target)}, check=False).returncode)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
+from typing import Any
 
 from chaosblink.targets import Target, entrance
 from chaosblink.targets.local.layout import ROOT
@@ -12,6 +14,18 @@ USERS = 2
 """People at once during chaos: they corroborate the prober (five logins a second), which alone is near the load two
 cores carry beside the whole platform."""
 SCRIPT = ROOT / "loadtests" / "locustfile.py"
+
+
+def mixes() -> dict[str, Any]:
+    """The mixes by name, as loadtests/mix.py states them; that folder is Locust's and no package."""
+    spec = importlib.util.spec_from_file_location("loadtests_mix", SCRIPT.with_name("mix.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    found: dict[str, Any] = module.MIXES
+    return found
 
 
 def environment(target: Target) -> dict[str, str]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -56,6 +56,8 @@ class Tokens:
     access_token: str = field(repr=False)
     id_token: str = field(repr=False)
     subject: str = ""
+    refresh_token: str = field(default="", repr=False)
+    """Empty unless `offline_access` is in the person's scope."""
 
 
 class LoginFailed(Exception):
@@ -76,7 +78,7 @@ def login(person: Person) -> Login:
     subject = _field("userinfo", answer, "sub")
     if subject != _claims("userinfo", tokens.id_token).get("sub"):
         raise LoginFailed("userinfo:other-subject")
-    return Tokens(tokens.access_token, tokens.id_token, subject)
+    return replace(tokens, subject=subject)
 
 
 def userinfo(tokens: Tokens) -> Request:
@@ -150,6 +152,8 @@ def _exchange(person: Person, code: str, verifier: str) -> Generator[Request, An
     answer = yield Request("token", "POST", "/oauth/v2/token", headers, urlencode(form).encode())
     check("token", answer)
     tokens = Tokens(_field("token", answer, "access_token"), _field("token", answer, "id_token"))
+    if "offline_access" in person.scope.split():
+        tokens = replace(tokens, refresh_token=_field("token", answer, "refresh_token"))
     audience = _claims("token", tokens.id_token).get("aud")
     if person.client_id not in (audience if isinstance(audience, list) else [audience]):
         raise LoginFailed("token:wrong-audience")

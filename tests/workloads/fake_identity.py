@@ -34,6 +34,9 @@ class Fake:
         self.audience = CLIENT
         self.state: str | None = None
         self.redirect = REDIRECT
+        self.active = True
+        self.machines: set[str] = set()
+        self.refresh_tokens: set[str] = set()
         self.seen: Counter[str] = Counter()
         self.connections: set[object] = set()
 
@@ -49,6 +52,10 @@ class Fake:
                 web.post("/v2/oidc/auth_requests/{id}", self.callback, name="callback"),
                 web.post("/oauth/v2/token", self.token, name="token"),
                 web.get("/oidc/v1/userinfo", self.userinfo, name="userinfo"),
+                web.post("/oauth/v2/introspect", self.introspect, name="introspect"),
+                web.post("/v2/users/new", self.add_machine, name="add-machine"),
+                web.post("/v2/users/{id}/secret", self.add_secret, name="add-secret"),
+                web.delete("/v2/users/{id}", self.remove_machine, name="remove-machine"),
                 web.post("/v1/auth/approle/login", self.approle, name="approle"),
                 web.post("/v1/secret/data/{path:.*}", self.write, name="write"),
             ]
@@ -89,14 +96,38 @@ class Fake:
         state = request.match_info["id"].removeprefix("V2_") if self.state is None else self.state
         return web.json_response({"callbackUrl": f"{self.redirect}?{urlencode({'code': 'c', 'state': state})}"})
 
-    async def token(self, _request: web.Request) -> web.Response:
+    async def token(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        if form["grant_type"] == "client_credentials":
+            name, _, secret = base64.b64decode(request.headers["authorization"].split()[1]).decode().partition(":")
+            assert (name in self.machines, secret) == (True, "machine-secret")
+            return web.json_response({"access_token": "m"})
+        if form["grant_type"] == "refresh_token":
+            assert form["refresh_token"] in self.refresh_tokens
+            self.refresh_tokens.discard(str(form["refresh_token"]))
         claims = (
             base64.urlsafe_b64encode(json.dumps({"aud": [self.audience], "sub": "7"}).encode()).decode().rstrip("=")
         )
-        return web.json_response({"access_token": "a", "id_token": f"e30.{claims}.s"})
+        fresh = f"r{sum(self.seen.values())}"
+        self.refresh_tokens.add(fresh)
+        return web.json_response({"access_token": "a", "id_token": f"e30.{claims}.s", "refresh_token": fresh})
 
     async def userinfo(self, _request: web.Request) -> web.Response:
         return web.json_response({"sub": "7"})
+
+    async def introspect(self, request: web.Request) -> web.Response:
+        assert (await request.post())["token"] == "a"
+        return web.json_response({"active": self.active, "sub": "7"})
+
+    async def add_machine(self, request: web.Request) -> web.Response:
+        self.machines.add((await request.json())["username"])
+        return web.json_response({"id": "m-1"}, status=201)
+
+    async def add_secret(self, _request: web.Request) -> web.Response:
+        return web.json_response({"clientSecret": "machine-secret"})
+
+    async def remove_machine(self, _request: web.Request) -> web.Response:
+        return web.json_response({})
 
     async def approle(self, _request: web.Request) -> web.Response:
         return web.json_response({"auth": {"client_token": "t"}})

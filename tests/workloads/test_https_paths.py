@@ -171,6 +171,32 @@ def test_locust_writes_a_line_a_request_and_no_secret(
     assert "only-for-this-test" not in ended.stderr + ended.stdout + (tmp_path / "logins.jsonl").read_text()
 
 
+def test_the_everyday_mix_does_all_its_operations_and_leaves_no_machine(
+    spec: Spec, fake: object, certificate: Path, tmp_path: Path
+) -> None:
+    assert spec.login is not None
+    environment = os.environ | {
+        "LOGIN_CA_FILE": str(certificate),
+        "LOGIN_PASSWORD_FILE": spec.login.password_file,
+        "LOGIN_CLIENT_TOKEN_FILE": spec.login.login_client_token_file,
+        "LOGIN_HOST": "platform.test",
+    }
+    command = [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary"]
+    command += ["--host", f"https://{HERE}:{spec.login.port}", "--users", "2", "--run-time", "4s", "--think-s", "0.005"]
+    command += ["--mix", "everyday", "--logins", str(tmp_path / "logins.jsonl"), "--stop-timeout", "2"]
+    ended = subprocess.run(
+        command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=90
+    )
+    assert (tmp_path / "logins.jsonl").exists(), ended.stderr
+    lines = [json.loads(line) for line in (tmp_path / "logins.jsonl").read_text().splitlines()]
+    assert not [line for line in lines if not line["ok"]]
+    steps = {"authorize", "session", "password", "callback", "token", "userinfo", "refresh", "introspect"}
+    assert {line["step"] for line in lines} == steps | {"machine-login", "machine-setup"}
+    seen = fake.seen  # type: ignore[attr-defined]
+    assert seen["add-machine"] == seen["add-secret"] == seen["remove-machine"] == 2
+    assert "machine-secret" not in ended.stderr + ended.stdout + (tmp_path / "logins.jsonl").read_text()
+
+
 @pytest.mark.parametrize(
     ("shape", "users"),
     [("steady", [40, 40, 40, 40, 40]), ("step", [10, 20, 30, 40, 40]), ("spike", [4, 40, 4, 4, 40])],

@@ -50,6 +50,7 @@ def test_a_lost_cache_costs_no_login_and_the_breaker_opens_and_closes(platform: 
     for _ in range(3):  # two look-ups and more in each
         complete([clients[0]], platform.token, USER_PASSWORD)
     assert metric(clients[0], "zitadel_cache_breaker_state") in (1, 2)
+    assert metric(clients[0], "zitadel_cache_breaker_open") == 1
     platform.redis.start()
 
     def closed() -> bool:
@@ -57,6 +58,7 @@ def test_a_lost_cache_costs_no_login_and_the_breaker_opens_and_closes(platform: 
         return metric(clients[0], "zitadel_cache_breaker_state") == 0
 
     until(closed, 10, "the breaker closes")
+    assert metric(clients[0], "zitadel_cache_breaker_open") == 0
     hits = metric(clients[0], 'zitadel_cache_requests_total{result="hit"}')
     complete([clients[0]], platform.token, USER_PASSWORD)
     assert metric(clients[0], 'zitadel_cache_requests_total{result="hit"}') > hits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from standin_login import CALLBACK, CLIENT, ISSUER, Login, bearer, claims, complete
+from standin_login import CLIENT, ISSUER, Login, bearer, claims, complete
 from standin_servers import USER_PASSWORD, Platform
 
 Clients = list[httpx.Client]
@@ -57,19 +57,6 @@ def test_a_user_added_at_one_node_logs_in_at_the_other(platform: Platform, clien
     assert login.finish(clients[1]).status_code == 200
 
 
-def test_a_refresh_token_works_once(clients: Clients, tokens: dict) -> None:
-    fields = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": CLIENT}
-    renewed = clients[0].post("/oauth/v2/token", data=fields)
-    assert renewed.status_code == 200
-    claims(clients[0], renewed.json()["id_token"])
-    again = clients[1].post("/oauth/v2/token", data=fields)
-    assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
-
-
-def test_no_refresh_token_without_offline_access(platform: Platform, clients: Clients) -> None:
-    assert "refresh_token" not in complete(clients, platform.token, USER_PASSWORD, scope="openid")
-
-
 def test_introspection_follows_revocation(platform: Platform, clients: Clients, tokens: dict) -> None:
     def introspect(secret: str) -> httpx.Response:
         data = {"token": tokens["access_token"]}
@@ -92,22 +79,3 @@ def test_logging_out_ends_session_and_tokens(platform: Platform, clients: Client
     assert (left.status_code, left.headers["location"]) == (302, f"{home}?state=s")
     assert clients[0].get(session, headers=bearer(platform.token)).status_code == 404
     assert clients[0].get("/oidc/v1/userinfo", headers=bearer(tokens["access_token"])).status_code == 401
-
-
-def test_the_connect_paths_of_the_official_sdk_log_in_too(platform: Platform, clients: Clients) -> None:
-    def call(service: str, method: str, body: dict) -> httpx.Response:
-        return clients[0].post(f"/zitadel.{service}/{method}", json=body, headers=bearer(platform.token))
-
-    login = Login(platform.token)
-    login.authorize(clients[0])
-    user = {"checks": {"user": {"loginName": "user-1@blinkchamber.test"}}}
-    session = call("session.v2.SessionService", "CreateSession", user).json()["sessionId"]
-    check = {"sessionId": session, "checks": {"password": {"password": USER_PASSWORD}}}
-    token = call("session.v2.SessionService", "SetSession", check).json()["sessionToken"]
-    proof = {"sessionId": session, "sessionToken": token}
-    body = {"authRequestId": login.request_id, "session": proof}
-    login.callback = call("oidc.v2.OIDCService", "CreateCallback", body).json()["callbackUrl"]
-    assert login.callback.startswith(f"{CALLBACK}?code=")
-    assert login.exchange(clients[1]).status_code == 200
-    missing = call("session.v2.SessionService", "GetSession", {"sessionId": "0"})
-    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")

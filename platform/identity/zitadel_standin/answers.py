@@ -24,7 +24,7 @@ def details(told: DictRow) -> dict[str, Any]:
 
 def created(request: Request) -> int:
     """201 by REST; Connect answers 200 whatever was done."""
-    return 201 if request.url.path.startswith("/v2/") else 200
+    return 201 if request.scope["path"].startswith("/v2/") else 200
 
 
 def refuse_given(body: msgspec.Struct, *names: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,6 +58,7 @@ def create(settings: Settings) -> Starlette:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     node = Node(settings, Database(settings), Cache(settings))
+    gc.freeze()  # what was made by now stays for good: the collector need not look at it with every full collection
     app.state.node = node
     preparing = asyncio.create_task(_prepare_until_done(node))
     yield
@@ -84,8 +86,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, OAuthError):
         headers = {"cache-control": "no-store"}
         if error.status == 401:
-            scheme = "Bearer" if error.error == "invalid_token" else "Basic"
-            headers["www-authenticate"] = f'{scheme} error="{error.error}"'
+            bearer = error.error == "invalid_token"
+            headers["www-authenticate"] = 'Bearer error="invalid_token"' if bearer else 'Basic realm="zitadel"'
         return JSONResponse({"error": error.error, "error_description": error.description}, error.status, headers)
     assert isinstance(error, ApiError)
     code: int | str = error.code

@@ -31,6 +31,9 @@ T = TypeVar("T")
 _IDLE, _BUSY = metrics.CONNECTIONS.labels("idle"), metrics.CONNECTIONS.labels("busy")
 PING_AFTER_IDLE = 1.0
 """Seconds; pgx v5 `pool.Acquire` pings a connection that was idle for longer."""
+LOOK_EVERY = 1.0
+"""Seconds after which a wait for the server looks around although nothing came. wait_async's own default is 0: it
+would spin until the answer is there, twenty turns of the event loop a query and more the slower the database is."""
 
 
 class Unavailable(Exception):
@@ -43,10 +46,10 @@ class Connection(psycopg.AsyncConnection[DictRow]):
     psycopg would ask a possibly frozen server to cancel the query and wait for it, up to ten seconds.
     """
 
-    async def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+    async def wait(self, gen: Any, interval: float = LOOK_EVERY, timeout: float | None = None) -> Any:
         """Wait for the server's answer; a cancelled wait leaves the connection closed."""
         try:
-            return await waiting.wait_async(gen, self.pgconn.socket, *args, **kwargs)
+            return await waiting.wait_async(gen, self.pgconn.socket, interval, timeout)
         except asyncio.CancelledError:
             self.pgconn.finish()
             raise
@@ -188,9 +191,16 @@ def one_line(error: BaseException) -> str:
 
 
 async def _repeating(attempt: Callable[[], Awaitable[T]]) -> T:
+    """The attempt's answer; only a conflict pays for the machinery of repeating."""
+    try:
+        return await attempt()
+    except psycopg.Error as error:
+        if not _is_conflict(error):
+            raise
+    metrics.TRANSACTIONS_RETRIED.inc()
     retrying = tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(_is_conflict),
-        stop=tenacity.stop_after_attempt(6) | tenacity.stop_after_delay(15),
+        stop=tenacity.stop_after_attempt(5) | tenacity.stop_after_delay(15),
         wait=tenacity.wait_random_exponential(multiplier=0.01, max=0.5),
         before_sleep=lambda _: metrics.TRANSACTIONS_RETRIED.inc(),
         reraise=True,

@@ -18,12 +18,13 @@ SELECT id, client_id, redirect_uri, scope, nonce, challenge, session_id, user_id
        code_expires_at > now() AS live
 FROM identity.auth_requests WHERE code = %(code)s
 """
-# The session must still be there: a code of somebody who has logged out since opens nothing.
+# The session must still be there: a code of one that has ended since opens nothing.
 _EXCHANGE = events.telling(
     """
 used AS (
     UPDATE identity.auth_requests r SET grant_id = %(id)s WHERE id = %(request)s AND grant_id IS NULL
-    AND EXISTS (SELECT FROM identity.sessions s WHERE s.id = r.session_id) RETURNING r.*
+    AND EXISTS (SELECT FROM identity.sessions s WHERE s.id = r.session_id AND coalesce(s.expires_at > now(), true))
+    RETURNING r.*
 ),
 granted AS (
     INSERT INTO identity.grants (id, session_id, user_id, client_id, scope, nonce, authenticated_at)

@@ -98,7 +98,7 @@ async def by_secret(node: Node, name: str, secret: str) -> tuple[dict[str, Any],
 
 
 async def by_assertion(node: Node, assertion: str) -> dict[str, Any] | None:
-    """The machine that signed the assertion, which must name it as issuer and subject (RFC 7523 section 3); or None."""
+    """The machine that signed the assertion (RFC 7523), which must name it as issuer and subject; None when wrong."""
     try:
         key_id = jws.extract_compact(assertion.encode()).headers().get("kid")
     except (JoseError, ValueError, RecursionError):
@@ -108,7 +108,7 @@ async def by_assertion(node: Node, assertion: str) -> dict[str, Any] | None:
         return None
     try:
         claims = jwt.decode(assertion, RSAKey.import_key(user["public_key"]), algorithms=["RS256"]).claims
-        _registry(node, user["id"]).validate(claims)
+        _registry(node, [user["id"], user["login_name"]]).validate(claims)
         recent = claims["iat"] > time.time() - LONGEST_ASSERTION - LEEWAY
     except (JoseError, ValueError, TypeError, RecursionError):
         return None
@@ -130,9 +130,9 @@ def _key_pair(public_key: str) -> RSAKey:
     return key
 
 
-def _registry(node: Node, user_id: str) -> jwt.JWTClaimsRegistry:
+def _registry(node: Node, names: list[str]) -> jwt.JWTClaimsRegistry:
     issuer = node.settings.external_url
-    own = jwt.ClaimsOption(essential=True, value=user_id)
+    own = jwt.ClaimsOption(essential=True, values=names)
     return jwt.JWTClaimsRegistry(
         leeway=LEEWAY,
         iss=own,

@@ -29,7 +29,7 @@ async def json_body(request: Request, shape: type[Body]) -> Body:
     By REST a body without a media type is taken for JSON, as gRPC-Gateway takes it; a Connect call must name it.
     """
     given = _media_type(request)
-    if given != "application/json" and (given or request.url.path.startswith("/zitadel.")):
+    if given != "application/json" and (given or request.scope["path"].startswith("/zitadel.")):
         raise ApiError(errors.INVALID_ARGUMENT, "the body must be application/json", 415)
     try:
         return msgspec.json.decode(await request.body() or b"{}", type=shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,7 +86,7 @@ def page(conditions: Conditions, asked: ListQuery | None, tie: str) -> str:
     return f"{direction}, {tie} LIMIT {conditions.value(limit)} OFFSET {conditions.value(offset)}"
 
 
-def found(rows: list[DictRow], as_json: Callable[[Mapping[str, Any]], dict[str, Any]] | Callable[..., Any]) -> Listed:
+def found(rows: list[DictRow], as_json: Callable[[DictRow], dict[str, Any]]) -> Listed:
     """The page as JSON; each row's column `total` counts the whole result."""
     return Listed([as_json(row) for row in rows], rows[0]["total"] if rows else 0)
 

@@ -21,7 +21,8 @@ changed AS (
         expires_at, user_agent, metadata)
     VALUES (%(id)s, %(token)s, %(caller)s, %(user)s::text, %(login_name)s,
         CASE WHEN %(user)s::text <> '' THEN now() END, CASE WHEN %(password)s THEN now() END,
-        now() + make_interval(secs => %(lifetime)s), %(user_agent)s::jsonb, %(metadata)s::jsonb)
+        now() + make_interval(secs => %(lifetime)s), %(user_agent)s::jsonb,
+        %(metadata)s::jsonb)
     RETURNING id, coalesce(user_id, creator) AS creator
 )""")
 _RENEW = events.telling("""

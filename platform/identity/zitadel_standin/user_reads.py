@@ -63,7 +63,7 @@ class Text(msgspec.Struct, rename="camel"):
     method: str = "TEXT_QUERY_METHOD_EQUALS"
 
 
-class Any_(msgspec.Struct, rename="camel"):
+class Choice(msgspec.Struct, rename="camel"):
     """Any of these ids or addresses, a type, a state or an organisation."""
 
     user_ids: list[str] = []
@@ -94,11 +94,11 @@ class UserQuery(msgspec.Struct, rename="camel"):
     first_name_query: Text | None = None
     last_name_query: Text | None = None
     display_name_query: Text | None = None
-    in_user_ids_query: Any_ | None = None
-    in_user_emails_query: Any_ | None = None
-    type_query: Any_ | None = None
-    state_query: Any_ | None = None
-    organization_id_query: Any_ | None = None
+    in_user_ids_query: Choice | None = None
+    in_user_emails_query: Choice | None = None
+    type_query: Choice | None = None
+    state_query: Choice | None = None
+    organization_id_query: Choice | None = None
     and_query: Several | None = None
     or_query: Several | None = None
     not_query: Negated | None = None
