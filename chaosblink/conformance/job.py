@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ from chaosblink.experiments import run_folder
 from chaosblink.experiments.session import versions
 from chaosblink.main_job import Interruption
 from chaosblink.platform_life import bring_up
-from chaosblink.report.publish import print_table, publish
+from chaosblink.report.publish import publish
 from chaosblink.targets import PlatformError, Target, open_target
 from chaosblink.targets.local.bring_up import down, undisturbed
 from chaosblink.targets.local.layout import ROOT
@@ -78,13 +79,22 @@ def _run(target: Target, into: Path | None, workers: int, progress: Callable[[st
         code = 130
     _write(folder, verdicts, time.monotonic() - began, new=into is None)
     page = publish(folder)
-    print_table(folder)
-    progress(f"{len(verdicts)} verdicts")
+    print_summary(verdicts)
     click.echo(f"report: {page}")
     if code == 130:
         return code
     words = {verdict.verdict for verdict in verdicts}
     return 0 if "pass" in words and words <= {"pass", "not run"} and code == 0 else 1
+
+
+def print_summary(verdicts: list[Verdict]) -> None:
+    """One line a component with its counts, then every verdict that is no pass, with its reason."""
+    for component in dict.fromkeys(each.promise.split("/")[0] for each in verdicts):
+        words = Counter(each.verdict for each in verdicts if each.promise.startswith(f"{component}/"))
+        click.echo(f"{component:<12}" + ", ".join(f"{count} {word}" for word, count in words.most_common()))
+    for each in sorted(verdicts, key=lambda each: each.verdict == "not run"):
+        if each.verdict != "pass":
+            click.echo(f"{each.verdict.upper()}: {each.promise.split('/')[0]}: {each.sentence}: {each.why}")
 
 
 def _new_folder(target: Target) -> Path:
