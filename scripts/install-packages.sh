@@ -5,8 +5,9 @@
 # runs; units that the new packages enabled are disabled again. Packages that are there already are left as they are.
 set -euo pipefail
 
-wanted=(postgresql pgpool2 redis-server haproxy nftables iproute2 util-linux jq curl python3-venv prometheus-postgres-exporter
-  prometheus-redis-exporter)
+wanted=(postgresql pgpool2 redis-server haproxy nftables iproute2 util-linux jq curl python3-venv)
+# Only the findings on metrics need these: what the usual exporters really emit.
+wanted+=(prometheus-postgres-exporter prometheus-redis-exporter)
 policy=/usr/sbin/policy-rc.d
 
 missing() {

@@ -34,6 +34,7 @@ PATTERNS = ("*/test_conformance*.py", "findings/test_*.py")
 
 def run_conformance(
     name: str,
+    names: tuple[str, ...],
     into: Path | None,
     workers: int | None,
     keep: bool,
@@ -42,8 +43,9 @@ def run_conformance(
 ) -> int:
     """Exit code: 0 every verdict is pass or not run, 1 one is not, 2 no run was possible, 130 interrupted.
 
-    `into` is the folder of a chaos run whose report shall show the verdicts as well; without it a new folder is made.
+    `names` are folders of `suites/` (all when empty). `into` is the folder of a chaos run whose report shall show the verdicts as well; without it a new folder is made.
     """
+    chosen = suites(names)
     ours = not state_of(name).exists()
     if ours:
         bring_up(name, overrides, "auto", progress)
@@ -52,7 +54,7 @@ def run_conformance(
     target = open_target(name)
     try:
         with shared(target):
-            return _run(target, into, WORKERS if workers is None else workers, progress)
+            return _run(target, into, WORKERS if workers is None else workers, chosen)
     finally:
         if ours and not keep:
             with undisturbed():
@@ -60,12 +62,17 @@ def run_conformance(
             progress(f"platform {name} removed")
 
 
-def suites() -> list[Path]:
-    """Every file with conformance tests, in order of path."""
-    return sorted(path for pattern in PATTERNS for path in (ROOT / "suites").glob(pattern))
+def suites(names: tuple[str, ...] = ()) -> list[Path]:
+    """Every file with conformance tests, in order of path; PlatformError for a folder that has none."""
+    found = sorted(path for pattern in PATTERNS for path in (ROOT / "suites").glob(pattern))
+    known = sorted({path.parent.name for path in found})
+    for name in names:
+        if name not in known:
+            raise PlatformError(f"no conformance suite {name!r}; there are {', '.join(known)}")
+    return [path for path in found if not names or path.parent.name in names]
 
 
-def _run(target: Target, into: Path | None, workers: int, progress: Callable[[str], None]) -> int:
+def _run(target: Target, into: Path | None, workers: int, files: list[Path]) -> int:
     began = time.monotonic()
     folder = into or _new_folder(target)
     listed, interruption = VerdictList(), Interruption()
@@ -73,7 +80,7 @@ def _run(target: Target, into: Path | None, workers: int, progress: Callable[[st
     # with a replacement for a worker that died, xdist's loadgroup never ends; what was not run is unknown then
     options += ["--max-worker-restart", "0"]
     options += ["-q", "-p", "no:cacheprovider", "--tb=no", "-rN", "--no-header"]
-    code = int(pytest.main([*map(str, suites()), *options], plugins=[listed, interruption]))
+    code = int(pytest.main([*map(str, files), *options], plugins=[listed, interruption]))
     verdicts = listed.verdicts(writings(target))
     if interruption.seen:
         code = 130

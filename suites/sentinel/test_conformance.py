@@ -9,7 +9,6 @@ from chaosblink.components.sentinel import Sentinel
 from chaosblink.conformance.who import who
 from chaosblink.targets import Instance, Target
 
-
 DOWN = {"s_down", "o_down", "disconnected"}
 
 
