@@ -43,7 +43,8 @@ def run_conformance(
 ) -> int:
     """Exit code: 0 every verdict is pass or not run, 1 one is not, 2 no run was possible, 130 interrupted.
 
-    `names` are folders of `suites/` (all when empty). `into` is the folder of a chaos run whose report shall show the verdicts as well; without it a new folder is made.
+    `names` are folders of `suites/` (all when empty). `into` is the folder of a chaos run whose report shall show the
+    verdicts as well; without it a new folder is made.
     """
     chosen = suites(names)
     ours = not state_of(name).exists()
