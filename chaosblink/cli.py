@@ -281,6 +281,7 @@ def run(name: str, listing: bool, keep: bool, overrides: tuple[str, ...], **choi
 
 @main.command()
 @name_option
+@click.option("--suite", "names", multiple=True, metavar="NAME", help="Run only this one of suites/ (repeatable).")
 @click.option(
     "--into",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

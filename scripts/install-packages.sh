@@ -6,6 +6,8 @@
 set -euo pipefail
 
 wanted=(postgresql pgpool2 redis-server haproxy nftables iproute2 util-linux jq curl python3-venv)
+# Only the findings on metrics need these: what the usual exporters really emit.
+wanted+=(prometheus-postgres-exporter prometheus-redis-exporter)
 policy=/usr/sbin/policy-rc.d
 
 missing() {
@@ -42,7 +44,7 @@ forbid_cluster() {
 disable_units() {
   command -v systemctl >/dev/null || return 0
   local unit
-  for unit in postgresql pgpool2 redis-server haproxy nftables; do
+  for unit in postgresql pgpool2 redis-server haproxy nftables prometheus-postgres-exporter prometheus-redis-exporter; do
     if [[ " $* " == *" $unit "* ]]; then
       as_root systemctl disable --quiet --now "$unit" 2>/dev/null || true
     fi

@@ -30,8 +30,8 @@ def _secrets(folder: Path) -> Iterable[tuple[str, bytes]]:
         content = path.read_bytes()
         if path.name == "init.json":  # the answer of `vault operator init`: its shares are the secrets
             answer = json.loads(content)
-            for share in answer.get("recovery_keys_base64") or answer.get("keys_base64") or []:
-                yield path.name, share.encode()
+            for kind in ("recovery_keys", "recovery_keys_base64", "keys", "keys_base64"):
+                yield from ((path.name, share.encode()) for share in answer.get(kind) or [])
         elif not path.name.endswith("done"):  # when Vault was set up, no secret
             yield path.name, content.strip() if path.name != "seal-key" else content
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
+
 from chaosblink.targets import Instance, PlatformError, Target
 
 WITHIN_S = 20.0
 
 
 def inside(target: Target, instance: Instance, command: list[str]) -> str:
-    """Standard output; PlatformError when the command fails or the target cannot run commands.
+    """Standard output; PlatformError when the command fails. The test is not run on a target without such a way in.
 
     The command's environment is the instance's own: DATA, SECRETS, FILES, ADDRESS (docs/architecture.md).
     """
     enter = getattr(target, "inside", None)
     if enter is None:
-        raise PlatformError(f"target {target.kind} cannot run a command inside an instance")
+        pytest.skip(f"a {target.kind} platform lets this suite run no command inside an instance")
     line, variables = enter(instance, command)
     done = subprocess.run(line, env=variables, capture_output=True, text=True, check=False, timeout=WITHIN_S)
     if done.returncode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ from chaosblink.experiments import run_folder
 from chaosblink.experiments.session import versions
 from chaosblink.main_job import Interruption
 from chaosblink.platform_life import bring_up
-from chaosblink.report.publish import print_table, publish
+from chaosblink.report.publish import publish
 from chaosblink.targets import PlatformError, Target, open_target
 from chaosblink.targets.local.bring_up import down, undisturbed
 from chaosblink.targets.local.layout import ROOT
@@ -33,6 +34,7 @@ PATTERNS = ("*/test_conformance*.py", "findings/test_*.py")
 
 def run_conformance(
     name: str,
+    names: tuple[str, ...],
     into: Path | None,
     workers: int | None,
     keep: bool,
@@ -41,8 +43,10 @@ def run_conformance(
 ) -> int:
     """Exit code: 0 every verdict is pass or not run, 1 one is not, 2 no run was possible, 130 interrupted.
 
-    `into` is the folder of a chaos run whose report shall show the verdicts as well; without it a new folder is made.
+    `names` are folders of `suites/` (all when empty). `into` is the folder of a chaos run whose report shall show the
+    verdicts as well; without it a new folder is made.
     """
+    chosen = suites(names)
     ours = not state_of(name).exists()
     if ours:
         bring_up(name, overrides, "auto", progress)
@@ -51,7 +55,7 @@ def run_conformance(
     target = open_target(name)
     try:
         with shared(target):
-            return _run(target, into, WORKERS if workers is None else workers, progress)
+            return _run(target, into, WORKERS if workers is None else workers, chosen)
     finally:
         if ours and not keep:
             with undisturbed():
@@ -59,12 +63,17 @@ def run_conformance(
             progress(f"platform {name} removed")
 
 
-def suites() -> list[Path]:
-    """Every file with conformance tests, in order of path."""
-    return sorted(path for pattern in PATTERNS for path in (ROOT / "suites").glob(pattern))
+def suites(names: tuple[str, ...] = ()) -> list[Path]:
+    """Every file with conformance tests, in order of path; PlatformError for a folder that has none."""
+    found = sorted(path for pattern in PATTERNS for path in (ROOT / "suites").glob(pattern))
+    known = sorted({path.parent.name for path in found})
+    for name in names:
+        if name not in known:
+            raise PlatformError(f"no conformance suite {name!r}; there are {', '.join(known)}")
+    return [path for path in found if not names or path.parent.name in names]
 
 
-def _run(target: Target, into: Path | None, workers: int, progress: Callable[[str], None]) -> int:
+def _run(target: Target, into: Path | None, workers: int, files: list[Path]) -> int:
     began = time.monotonic()
     folder = into or _new_folder(target)
     listed, interruption = VerdictList(), Interruption()
@@ -72,19 +81,28 @@ def _run(target: Target, into: Path | None, workers: int, progress: Callable[[st
     # with a replacement for a worker that died, xdist's loadgroup never ends; what was not run is unknown then
     options += ["--max-worker-restart", "0"]
     options += ["-q", "-p", "no:cacheprovider", "--tb=no", "-rN", "--no-header"]
-    code = int(pytest.main([*map(str, suites()), *options], plugins=[listed, interruption]))
+    code = int(pytest.main([*map(str, files), *options], plugins=[listed, interruption]))
     verdicts = listed.verdicts(writings(target))
     if interruption.seen:
         code = 130
     _write(folder, verdicts, time.monotonic() - began, new=into is None)
     page = publish(folder)
-    print_table(folder)
-    progress(f"{len(verdicts)} verdicts")
+    print_summary(verdicts)
     click.echo(f"report: {page}")
     if code == 130:
         return code
     words = {verdict.verdict for verdict in verdicts}
     return 0 if "pass" in words and words <= {"pass", "not run"} and code == 0 else 1
+
+
+def print_summary(verdicts: list[Verdict]) -> None:
+    """One line a component with its counts, then every verdict that is no pass, with its reason."""
+    for component in dict.fromkeys(each.promise.split("/")[0] for each in verdicts):
+        words = Counter(each.verdict for each in verdicts if each.promise.startswith(f"{component}/"))
+        click.echo(f"{component:<12}" + ", ".join(f"{count} {word}" for word, count in words.most_common()))
+    for each in sorted(verdicts, key=lambda each: each.verdict == "not run"):
+        if each.verdict != "pass":
+            click.echo(f"{each.verdict.upper()}: {each.promise.split('/')[0]}: {each.sentence}: {each.why}")
 
 
 def _new_folder(target: Target) -> Path:

@@ -6,6 +6,7 @@ import socket
 import ssl
 import tempfile
 import threading
+import warnings
 from pathlib import Path
 
 from chaosblink.targets.local.certificates import Authority
@@ -22,8 +23,7 @@ def version(address: str, port: int, offered: ssl.TLSVersion, name: str = "") ->
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.set_ciphers(OLD)
-    context.minimum_version = context.maximum_version = offered
+    _speak_only(context, offered)
     with socket.create_connection((address, port), WITHIN_S) as raw:
         try:
             with context.wrap_socket(raw, server_hostname=name or None) as secured:
@@ -38,8 +38,7 @@ def can_speak(offered: ssl.TLSVersion) -> bool:
         Authority("tls probe").issue(Path(folder), ["127.0.0.1"], ["localhost"])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(Path(folder, "tls.pem"))
-        context.set_ciphers(OLD)
-        context.minimum_version = context.maximum_version = offered
+        _speak_only(context, offered)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(WITHIN_S)
             server = threading.Thread(target=_serve_one, args=(listener, context), daemon=True)
@@ -47,6 +46,14 @@ def can_speak(offered: ssl.TLSVersion) -> bool:
             agreed = version("127.0.0.1", listener.getsockname()[1], offered)
             server.join(WITHIN_S)
     return agreed == offered.name.replace("_", ".")
+
+
+def _speak_only(context: ssl.SSLContext, offered: ssl.TLSVersion) -> None:
+    context.set_ciphers(OLD)
+    with warnings.catch_warnings():
+        # that it is deprecated is the point
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = offered
 
 
 def _serve_one(listener: socket.socket, context: ssl.SSLContext) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from chaosblink.report import junit, render
@@ -36,7 +37,7 @@ def print_table(run: Path) -> None:
         bound = "" if each.bound is None else f"{each.bound:g} {each.unit}"
         figures = [_figure(each.measured.get(name)) for name in ("median", "max", "n")]
         word = f"[{COLOURS[each.verdict]}]{each.verdict}[/]"
-        table.add_row(each.experiment, each.promise, bound, *figures, word)
+        table.add_row(escape(each.experiment), escape(each.promise), bound, *figures, word)
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
     console.print(table)
     for each in read_verdicts(run):

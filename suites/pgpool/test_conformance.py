@@ -10,6 +10,7 @@ import pytest
 
 from chaosblink.components.pgpool import UP, Pgpool
 from chaosblink.components.postgresql import Postgresql
+from chaosblink.conformance.who import who
 from chaosblink.targets import Target
 
 
@@ -32,17 +33,19 @@ def test_there_are_at_least_two(target: Target) -> None:
 
 
 def test_every_pgpool_has_every_server_up(target: Target) -> None:
-    servers = {instance.address for instance in target.instances("postgresql")}
+    servers = {instance.name for instance in target.instances("postgresql")}
     for instance in target.instances("pgpool"):
         nodes = Pgpool(target).nodes(instance)
-        assert {node["hostname"] for node in nodes if node["status"] in UP} == servers, f"{instance.name}: {nodes}"
+        up = {who(target, "postgresql", node["hostname"]) for node in nodes if node["status"] in UP}
+        assert up == servers, f"{instance.name}: {nodes}"
 
 
 def test_every_pgpool_takes_the_real_primary_for_the_primary(target: Target) -> None:
     real = primary_address(target)
     for instance in target.instances("pgpool"):
         nodes = Pgpool(target).nodes(instance)
-        assert [node["hostname"] for node in nodes if node["role"] == "primary"] == [real], f"{instance.name}: {nodes}"
+        taken = [who(target, "postgresql", node["hostname"]) for node in nodes if node["role"] == "primary"]
+        assert taken == [who(target, "postgresql", real)], f"{instance.name}: {nodes}"
 
 
 def test_writes_through_every_pgpool_reach_the_primary(target: Target) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 from chaosblink.components.redis import Redis
 from chaosblink.components.sentinel import Sentinel
+from chaosblink.conformance.who import who
 from chaosblink.targets import Instance, Target
+
+DOWN = {"s_down", "o_down", "disconnected"}
 
 
 def sets(target: Target) -> list[str]:
@@ -48,9 +51,10 @@ def test_sentinels_know_each_other(target: Target) -> None:
 
 
 def test_sentinels_agree_with_each_other_and_with_the_master_itself(target: Target) -> None:
-    real = {f"set-{n}": [i.address for i in masters] for n, masters in Redis(target).masters().items()}
+    real = {f"set-{n}": [i.name for i in masters] for n, masters in Redis(target).masters().items()}
     for instance in target.instances("sentinel"):
-        seen = {name: [master["ip"]] for name, master in Sentinel(target).masters(instance).items()}
+        masters = Sentinel(target).masters(instance)
+        seen = {name: [who(target, "redis", master["ip"])] for name, master in masters.items()}
         assert seen == real, instance.name
 
 
@@ -62,7 +66,7 @@ def test_sentinels_call_nothing_down(target: Target) -> None:
                 *asked(target, instance, "REPLICAS", name),
                 *asked(target, instance, "SENTINELS", name),
             ]
-            down = [one["name"] for one in everyone if "down" in one["flags"] or "disconnected" in one["flags"]]
+            down = [(one["name"], one["flags"]) for one in everyone if DOWN & set(one["flags"].split(","))]
             assert down == [], f"{instance.name}, {name}"
 
 
@@ -71,10 +75,9 @@ def test_sentinels_know_the_replicas_of_every_set(target: Target) -> None:
     for instance in target.instances("sentinel"):
         for number in redis.sets():
             masters = redis.masters()[number]
-            replicas = {i.address for i in redis.members(number) if i not in masters}
-            assert {one["ip"] for one in asked(target, instance, "REPLICAS", f"set-{number}")} == replicas, (
-                instance.name
-            )
+            replicas = {i.name for i in redis.members(number) if i not in masters}
+            seen = {who(target, "redis", one["ip"]) for one in asked(target, instance, "REPLICAS", f"set-{number}")}
+            assert seen == replicas, instance.name
 
 
 def test_a_majority_is_needed_and_there_is_one(target: Target) -> None:

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import urllib.parse
 from pathlib import Path
 
 import psutil
 
+from chaosblink.conformance import exposure
 from chaosblink.experiments.run_folder import RUNS
+from chaosblink.targets import open_target
 from chaosblink.targets.local.target import state_of
 
 TOKEN = re.compile(rb"eyJ[\w-]{10,}\.eyJ|[?&]code=[\w-]{8,}")
 """A JWT, or an OIDC code in an address."""
 
 
-def writings(platform: str) -> set[bytes]:
-    """Every secret the platform holds, as it is and as base64 and URLs write it."""
-    plain = set()
-    for path in (state_of(platform) / "secrets").iterdir():
-        content = path.read_bytes()
-        if path.name == "init.json":
-            plain |= {share.encode() for share in json.loads(content).get("recovery_keys_b64", [])}
-        else:
-            plain.add(content.strip())
-    encoded = {base64.b64encode(secret) for secret in plain}
-    quoted = {urllib.parse.quote(secret, safe="").encode() for secret in plain}
-    return {secret for secret in plain | encoded | quoted if len(secret) >= 16}
+def writings(platform: str) -> dict[bytes, str]:
+    """Every secret the platform holds, in every writing."""
+    return exposure.writings(open_target(platform))
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -49,7 +40,7 @@ def leaking(platform: str, files: list[Path]) -> list[str]:
     return [str(path) for path in files if leaks(path.read_bytes(), secrets)]
 
 
-def leaks(content: bytes, secrets: set[bytes]) -> bool:
+def leaks(content: bytes, secrets: dict[bytes, str]) -> bool:
     """Whether a text holds one of the secrets or a token."""
     return any(secret in content for secret in secrets) or bool(TOKEN.search(content))
 
@@ -66,7 +57,7 @@ def test_no_secret_in_a_run_folder(platform: str) -> None:
 
 def test_no_secret_in_the_process_list(platform: str) -> None:
     arguments = b"\0".join("\0".join(p.info["cmdline"] or []).encode() for p in psutil.process_iter(["cmdline"]))
-    assert [secret for secret in writings(platform) if secret in arguments] == []
+    assert exposure.named_in(arguments, writings(platform)) == []
 
 
 def test_secret_files_are_private(platform: str) -> None:
