@@ -33,10 +33,14 @@ timed() {
   say "$name: done in $((SECONDS - begin)) s"
 }
 
+# Where `once` notes the key a step was done with, and how a step is made to run again.
+mark_of() { printf '%s' "$CACHE/steps/${1//[ \/]/-}"; }
+forget() { rm -f "$(mark_of "$1")"; }
+
 # once NAME KEY COMMAND...: `timed`, unless it was done before with the same KEY (any text that names all inputs).
 once() {
   local name=$1 key=$2 mark
-  mark="$CACHE/steps/${name//[ \/]/-}"
+  mark=$(mark_of "$name")
   shift 2
   if [[ -f $mark && $(<"$mark") == "$key" ]]; then
     say "$name: kept"
