@@ -41,3 +41,9 @@ build() {
   podman build --quiet --network host --layers=false --volume "$certificates:$certificates:ro" \
     --tag "$tag" --file "$file" "$@" "$context"
 }
+
+# podman leaves its store mounted on itself, and what it only needs while something runs.
+engine_down() {
+  if mountpoint -q "$CACHE/podman/overlay"; then umount "$CACHE/podman/overlay"; fi
+  rm -rf "$RUN"
+}
