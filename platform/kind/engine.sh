@@ -2,6 +2,9 @@
 # shellcheck shell=bash
 # Sourced after step.sh.
 
+((UID == 0)) || refuse "without Docker's stock images podman is needed, and it needs root: run this as root"
+need_programs podman runc mmdebstrap
+
 RUN=/run/chaosblink-kind
 NETWORK=chaosblink
 BASE=blinkchamber.test/debian:$DEBIAN

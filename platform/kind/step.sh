@@ -18,6 +18,13 @@ refuse() {
   exit 2
 }
 
+need_programs() {
+  local missing=() program
+  for program in "$@"; do command -v "$program" >/dev/null || missing+=("$program"); done
+  ((${#missing[@]} == 0)) ||
+    refuse "not installed: ${missing[*]} (Debian packages: platform/kind/packages.txt; Go: 1.24 or later)"
+}
+
 # timed NAME COMMAND...: runs it with its output in a log, says how long it took; a failure shows the log's end.
 timed() {
   local name=$1 begin=$SECONDS log status=0
