@@ -27,10 +27,12 @@ if [[ -d $CACHE/nodes/$NAME ]] || ! timeout 10 docker info >/dev/null 2>&1; then
   source "$KIND_DIR/engine.sh"
   DEBIAN_IMAGE=$BASE
   podman image exists "$BASE" || timed "base image" "$KIND_DIR/debian.sh"
+  have() { podman image exists "$1"; }
   hand_over() { podman push --quiet --tls-verify=false "$1" "docker://$NODE_GATEWAY:5000/${1#*/}"; }
 else
   DEBIAN_IMAGE=debian:$DEBIAN-slim
   build() { docker build --quiet --tag "$1" --file "$3" "${@:4}" "$2"; }
+  have() { docker image inspect "$1" >/dev/null 2>&1; }
   hand_over() { kind load docker-image --name "$NAME" "$1"; }
 fi
 
@@ -45,6 +47,7 @@ image() {
   while (($#)); do arguments+=(--build-arg "$1") && shift; done
   content=$({ printf '%s\n' "${arguments[@]}" && fingerprint "$HERE/$name.Containerfile" "${inputs[@]}"; } | sha256sum)
   TAG[$name]=blinkchamber.test/$name:${content:0:12}
+  have "${TAG[$name]}" || forget "image $name"
   once "image $name" "${TAG[$name]}" build "${TAG[$name]}" "$context" "$HERE/$name.Containerfile" "${arguments[@]}"
 }
 

@@ -36,13 +36,6 @@ stock_possible() {
     timeout 600 docker pull --quiet "$STOCK_NODE_IMAGE" >/dev/null 2>&1
 }
 
-need_programs() {
-  local missing=() program
-  for program in "$@"; do command -v "$program" >/dev/null || missing+=("$program"); done
-  ((${#missing[@]} == 0)) ||
-    refuse "not installed: ${missing[*]} (Debian packages: platform/kind/packages.txt; Go: 1.24 or later)"
-}
-
 # The cluster definition, with each node's store mounted where `registry_free` made one.
 definition() {
   local text node mounts
@@ -53,6 +46,12 @@ definition() {
     text=${text//"\${MOUNTS_$node}"/$mounts}
   done
   printf '%s\n' "$text"
+}
+
+kind_itself() {
+  need_programs go
+  once "build kind" "$KIND" env GOBIN="$CACHE/bin" CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" \
+    "sigs.k8s.io/kind@v$KIND"
 }
 
 refuse_existing() {
@@ -73,6 +72,7 @@ refuse_second() {
 
 stock() {
   need_programs kubectl
+  kind_itself
   refuse_existing
   definition >"$CACHE/$NAME.yaml"
   timed "create cluster $NAME" kind create cluster --name "$NAME" --config "$CACHE/$NAME.yaml" --wait 120s \
@@ -102,22 +102,22 @@ parts() {
 }
 
 registry_free() {
-  ((UID == 0)) || refuse "without an image registry the cluster needs root: run this as root"
-  need_programs podman runc /usr/lib/podman/netavark mmdebstrap curl jq nft ip docker-registry
   METRICS_IMAGE=blinkchamber.test/metrics-server:v$METRICS_SERVER
   # shellcheck source=platform/kind/engine.sh
   source "$KIND_DIR/engine.sh"
+  need_programs /usr/lib/podman/netavark /usr/lib/podman/aardvark-dns curl jq nft ip docker-registry
   # shellcheck source=platform/kind/network.sh
   source "$KIND_DIR/network.sh"
   # shellcheck source=platform/kind/registry.sh
   source "$KIND_DIR/registry.sh"
+  refuse_second
+  kind_itself
   if [[ -n $BUILD_ONLY ]]; then
     parts
     say "built: what a cluster needs is in $CACHE"
     exit
   fi
   refuse_existing
-  refuse_second
   parts
   timed "node stores" "$KIND_DIR/node-stores.sh" "$NAME" "${NODES[@]}"
   network_up
@@ -137,8 +137,6 @@ metrics_server() {
   sed "s|\${IMAGE}|$METRICS_IMAGE|" "$KIND_DIR/metrics-server.yaml" | kubectl --context "kind-$NAME" apply -f -
 }
 
-need_programs go
-once "build kind" "$KIND" env GOBIN="$CACHE/bin" CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" "sigs.k8s.io/kind@v$KIND"
 if [[ $MODE == auto ]]; then if stock_possible; then MODE=stock; else MODE=registry-free; fi; fi
 say "cluster $NAME, $MODE"
 "${MODE//-/_}"

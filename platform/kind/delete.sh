@@ -1,5 +1,5 @@
 #!/bin/bash
-# Deletes a kind cluster made by create.sh; with the last registry-free one also its network, registry and settings.
+# Deletes a kind cluster made by create.sh; with a registry-free one also its network, registry and kernel settings.
 # shellcheck source=platform/kind/step.sh
 source "$(dirname "${BASH_SOURCE[0]}")/step.sh"
 
@@ -11,9 +11,11 @@ while (($#)); do
   esac
   shift
 done
+command -v kind >/dev/null || { say "there is no kind here, so no cluster $NAME either" && exit; }
 
-if [[ ! -d $CACHE/nodes/$NAME ]]; then
+if [[ ! -d $CACHE/nodes/$NAME ]]; then # not a registry-free one
   timed "delete cluster $NAME" kind delete cluster --name "$NAME"
+  rm -f "$CACHE/$NAME.yaml"
   exit
 fi
 
@@ -24,10 +26,7 @@ source "$KIND_DIR/network.sh"
 # shellcheck source=platform/kind/registry.sh
 source "$KIND_DIR/registry.sh"
 timed "delete cluster $NAME" kind delete cluster --name "$NAME"
+registry_down
+timed "remove the network" network_down
 timed "remove its stores" rm -rf "$CACHE/nodes/$NAME" "$CACHE/$NAME.yaml"
-if [[ -z $(ls "$CACHE/nodes") ]]; then
-  registry_down
-  timed "remove the network" network_down
-  # podman leaves its store mounted on itself
-  if mountpoint -q "$CACHE/podman/overlay"; then umount "$CACHE/podman/overlay"; fi
-fi
+engine_down

@@ -2,6 +2,9 @@
 # shellcheck shell=bash
 # Sourced after step.sh.
 
+((UID == 0)) || refuse "without Docker's stock images podman is needed, and it needs root: run this as root"
+need_programs podman runc mmdebstrap
+
 RUN=/run/chaosblink-kind
 NETWORK=chaosblink
 BASE=blinkchamber.test/debian:$DEBIAN
@@ -40,4 +43,10 @@ build() {
   shift 3
   podman build --quiet --network host --layers=false --volume "$certificates:$certificates:ro" \
     --tag "$tag" --file "$file" "$@" "$context"
+}
+
+# podman leaves its store mounted on itself, and what it only needs while something runs.
+engine_down() {
+  if mountpoint -q "$CACHE/podman/overlay"; then umount "$CACHE/podman/overlay"; fi
+  rm -rf "$RUN"
 }

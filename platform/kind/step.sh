@@ -18,6 +18,13 @@ refuse() {
   exit 2
 }
 
+need_programs() {
+  local missing=() program
+  for program in "$@"; do command -v "$program" >/dev/null || missing+=("$program"); done
+  ((${#missing[@]} == 0)) ||
+    refuse "not installed: ${missing[*]} (Debian packages: platform/kind/packages.txt; Go: 1.24 or later)"
+}
+
 # timed NAME COMMAND...: runs it with its output in a log, says how long it took; a failure shows the log's end.
 timed() {
   local name=$1 begin=$SECONDS log status=0
@@ -33,10 +40,14 @@ timed() {
   say "$name: done in $((SECONDS - begin)) s"
 }
 
+# Where `once` notes the key a step was done with, and how a step is made to run again.
+mark_of() { printf '%s' "$CACHE/steps/${1//[ \/]/-}"; }
+forget() { rm -f "$(mark_of "$1")"; }
+
 # once NAME KEY COMMAND...: `timed`, unless it was done before with the same KEY (any text that names all inputs).
 once() {
   local name=$1 key=$2 mark
-  mark="$CACHE/steps/${name//[ \/]/-}"
+  mark=$(mark_of "$name")
   shift 2
   if [[ -f $mark && $(<"$mark") == "$key" ]]; then
     say "$name: kept"
