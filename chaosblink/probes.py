@@ -20,12 +20,23 @@ from chaosblink.workloads.spec import LoginRoute
 
 logger = logging.getLogger("chaostoolkit")
 
+STEADY_WITHIN_S = 15.0
+"""How long a steady state may take to show: longer than two logins' deadline, shorter than anyone would wait."""
+
 __all__ = ["becomes_led", "becomes_redundant", "healthy", "login_succeeds", "nothing_left", "redundant"]
 
 
-def redundant(component: str) -> bool:
-    """Whether `component` could lose an instance now: every instance up, in place and caught up."""
-    return _redundant(_component(component)).ok
+def redundant(component: str, within: float = STEADY_WITHIN_S) -> bool:
+    """Whether `component` could lose an instance: every instance up, in place and caught up, within `within` seconds.
+
+    A platform that answers late once is not another platform: an experiment begins as soon as it is steady.
+    """
+    try:
+        becomes_redundant(component, within)
+    except ActivityFailed as failed:
+        logger.warning(str(failed))
+        return False
+    return True
 
 
 def becomes_redundant(component: str, within: float = 60.0) -> float:
@@ -76,14 +87,16 @@ def healthy(component: str) -> bool:
     return not ill
 
 
-def login_succeeds() -> bool:
-    """Whether one whole login through the edge succeeds: authorize, session, password, code, token, userinfo."""
+def login_succeeds(within: float = STEADY_WITHIN_S) -> bool:
+    """Whether one whole login through the edge (authorize, session, password, code, token, userinfo) succeeds.
+
+    It is tried again for `within` seconds; every failure is logged.
+    """
+    route = _route(_target())
     try:
-        login_once(_route(_target()))
-    except (LoginFailed, aiohttp.ClientError, OSError, TimeoutError) as error:
-        logger.warning(f"the login failed: {error or type(error).__name__}")
+        return until(lambda: _logged_in(route), within, "a login succeeds", every=0.5)
+    except Timeout:
         return False
-    return True
 
 
 def nothing_left() -> bool:
@@ -95,6 +108,15 @@ def nothing_left() -> bool:
     for line in left:
         logger.warning(line)
     return not left
+
+
+def _logged_in(route: LoginRoute) -> bool:
+    try:
+        login_once(route)
+    except (LoginFailed, aiohttp.ClientError, OSError, TimeoutError) as error:
+        logger.warning(f"the login failed: {error or type(error).__name__}")
+        return False
+    return True
 
 
 def _redundant(asked: components.Component, before: components.Redundancy | None = None) -> components.Redundancy:

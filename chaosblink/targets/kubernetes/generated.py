@@ -41,7 +41,14 @@ HOLDERS: dict[str, tuple[str, ...]] = {
     # the event relay's; the injector brings what identity needs from Vault
     "identity": ("zitadel-password", "chaos-password", "redis-password"),
     "ingress": ("redis-password",),
-    "chaosblink": ("chaos-password", "redis-password", "zitadel-password", "user-password", "login-client-token"),
+    "chaosblink": (
+        "postgres-password",
+        "chaos-password",
+        "redis-password",
+        "zitadel-password",
+        "user-password",
+        "login-client-token",
+    ),
 }
 """Namespace -> the secrets its pods mount, and no others. The suite's login to Vault is added by vault-setup."""
 
