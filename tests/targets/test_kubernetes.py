@@ -275,6 +275,8 @@ def test_values_are_those_of_the_deployed_release(api: Any, target: KubernetesTa
 
 def test_two_runs_exclude_each_other(api: Any, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     with target.hold():
+        with pytest.raises(PlatformError, match="another run holds the platform"), open_target().hold():
+            pytest.fail("two runs of one machine hold the platform")
         monkeypatch.setattr("platform.node", lambda: "somebody-else")
         with pytest.raises(PlatformError, match="another run holds the platform"), open_target().hold():
             pytest.fail("two runs hold the platform")

@@ -48,7 +48,7 @@ def _take(api: Api, holder: str) -> None:
     lease = _read(api)
     other = lease["spec"].get("holderIdentity") or ""
     taken = PlatformError(f"another run holds the platform in cluster {api.cluster} ({other}); wait for it to end")
-    if other and other != holder and not _over(lease) and _alive(api, other):
+    if other and not _over(lease) and _alive(api, other):
         raise taken
     try:
         _write(api, lease, holder, HELD_S)
