@@ -21,7 +21,12 @@ from suites.identity.name_resolution import resolving  # noqa: E402 - after the 
 def issuer(shared_platform: Target) -> Iterator[Issuer]:
     """The issuer, through the edge and its TLS."""
     token = shared_platform.secret("login-client-token")
-    with resolving(HOST, *shared_platform.endpoint("identity")):
+    with pytest.MonkeyPatch.context() as environment, resolving(HOST, *shared_platform.endpoint("identity")):
+        # requests, inside Authlib and the SDK, would trust these before the CA it is given, and go by a proxy.
+        for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            environment.delenv(variable, raising=False)
+        for variable in ("NO_PROXY", "no_proxy"):
+            environment.setenv(variable, HOST)
         yield Issuer(f"https://{HOST}", token, token, str(shared_platform.ca_file))
 
 

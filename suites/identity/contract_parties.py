@@ -7,6 +7,7 @@ login client (a user who may do everything), and an application for people (publ
 from __future__ import annotations
 
 import secrets
+import ssl
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -58,7 +59,8 @@ class Issuer:
     @cached_property
     def http(self) -> httpx.Client:
         """A plain client, for what no library would send."""
-        return httpx.Client(base_url=self.url, verify=self.ca_file or True, timeout=10)
+        trusted = ssl.create_default_context(cafile=self.ca_file)
+        return httpx.Client(base_url=self.url, verify=trusted, timeout=10)
 
     @cached_property
     def metadata(self) -> dict[str, Any]:
