@@ -53,7 +53,7 @@ def test_no_secret_is_in_the_environment_of(target: Target, component: str) -> N
 
 SHIM = """#!/bin/sh
 cat /proc/self/environ >>"{seen}"
-tr '\\\\0' '\\n' </proc/$$/cmdline >>"{seen}"
+tr '\\0' '\\n' </proc/$$/cmdline >>"{seen}"
 PATH="{rest}" exec "{name}" "$@"
 """
 
