@@ -103,5 +103,7 @@ def sentence(name: str) -> str:
     """`TestX::test_every_node_votes[vault-0]` as `Every node votes (vault-0)`."""
     bare, _, parameter = name.split("::")[-1].partition("[")
     words = [NAMES.get(word, word) for word in bare.removeprefix("test_").split("_")]
+    if words[0].isdigit():
+        words[0] = f"finding {words[0]}:"
     said = re.sub(r"^[a-z]", lambda first: first[0].upper(), " ".join(words))
     return f"{said} ({parameter.removesuffix(']')})" if parameter else said

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +49,31 @@ def test_no_secret_is_in_the_environment_of(target: Target, component: str) -> N
             if names := exposure.named_in(content, secrets):
                 found[f"{instance.name}, {process}"] = names
     assert found == {}
+
+
+SHIM = """#!/bin/sh
+cat /proc/self/environ >>"{seen}"
+tr '\\0' '\\n' </proc/$$/cmdline >>"{seen}"
+PATH="{rest}" exec "{name}" "$@"
+"""
+
+
+@pytest.mark.only_on("local", "the check needs a directory that suite and instance share")
+@pytest.mark.parametrize("component", ["vault", "pgpool", "redis", "sentinel", "identity", "edge"])
+def test_no_secret_is_in_the_environment_of_what_a_health_check_starts(
+    target: Target, component: str, tmp_path: Path
+) -> None:
+    """A kubelet runs these every few seconds; each program they start first writes down what it was given."""
+    seen = tmp_path / "seen"
+    for name in ("redis-cli", "psql", "curl"):
+        shim = tmp_path / name
+        shim.write_text(SHIM.format(seen=seen, rest=os.environ["PATH"], name=name))
+        shim.chmod(0o755)
+    for instance in target.instances(component):
+        inside(target, instance, ["sh", "-c", f'PATH="{tmp_path}:$PATH" sh -c "$FILES/health.sh"'])
+    content = seen.read_bytes()
+    assert b"PATH=" in content, "no program was started, so nothing was looked at"
+    assert exposure.named_in(content, exposure.writings(target)) == []
 
 
 @pytest.mark.only_on("local", "every process of the platform is in this machine's process list")

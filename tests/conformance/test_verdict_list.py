@@ -103,4 +103,5 @@ def test_workers_give_the_same_and_a_dead_one_is_no_pass(found: dict[str, dict[s
 
 def test_names_become_sentences() -> None:
     assert sentence("test_old_tls_is_refused[TLSv1.1]") == "Old TLS is refused (TLSv1.1)"
+    assert sentence("test_12_vault_speaks_tls") == "Finding 12: Vault speaks TLS"
     assert sentence("TestX::test_pgpool_sees_replication") == "PgPool sees replication"
