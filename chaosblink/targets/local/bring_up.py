@@ -231,7 +231,10 @@ def down(name: str) -> None:
     _end_processes(layout, state)
     if layout.namespaces:
         network.destroy(layout)
-    shutil.rmtree(state)
+    for place in state.iterdir():
+        if place.is_dir():
+            shutil.rmtree(place)
+    shutil.rmtree(state)  # the record last: removing that was cut short can be done again
 
 
 def _end_processes(layout: Layout, state: Path) -> None:
