@@ -27,11 +27,15 @@ need_programs() {
 
 # timed NAME COMMAND...: runs it with its output in a log, says how long it took; a failure shows the log's end.
 timed() {
-  local name=$1 begin=$SECONDS log status=0
+  local name=$1 begin=$SECONDS log status
   shift
   log="$CACHE/logs/${name//[ \/]/-}.log"
   say "$name ..."
-  "$@" >"$log" 2>&1 || status=$?
+  # As part of a condition a function would go on after a command of it that failed.
+  set +o errexit
+  (set -o errexit && "$@") >"$log" 2>&1
+  status=$?
+  set -o errexit
   if ((status)); then
     tail -n 20 "$log" >&2
     say "$name: failed after $((SECONDS - begin)) s; all of its output is in $log" >&2
