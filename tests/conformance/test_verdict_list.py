@@ -57,7 +57,10 @@ def verdicts(folder: Path, *options: str) -> dict[str, dict[str, Any]]:
     place.mkdir(parents=True)
     (place / "test_conformance.py").write_text(SUITE)
     command = [sys.executable, "-c", PROGRAM, str(place), f"--rootdir={folder}", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder, timeout=120)
+    alone = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
+    }  # of this test's worker
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder, timeout=120, env=alone)
     return {one["promise"]: one for one in json.loads(done.stdout.splitlines()[-1])}
 
 
