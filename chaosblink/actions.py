@@ -19,13 +19,13 @@ logger = logging.getLogger("chaostoolkit")
 __all__ = ["isolate", "kill", "kill_mid_batch", "pause", "revert", "stop"]
 
 
-def kill(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+def kill(victim: str, ttl: float = TTL_S, stays_down: bool = False) -> dict[str, Any]:
     """Kill every process of the instance `victim` names (`postgresql/primary`, `redis/master@2`) with SIGKILL at once.
 
     Returns the effect: id, victims, t0 (time.monotonic_ns() at which the main process was seen gone) and the proof.
-    After `ttl` seconds, in any case, the instance is made to run again.
+    With `stays_down` nothing restarts it until `revert`. After `ttl` seconds, in any case, it is made to run again.
     """
-    return _inject("kill", victim, ttl)
+    return _inject("kill", victim, ttl, stays_down=stays_down)
 
 
 def kill_mid_batch(victim: str = "eventrelay/consumer", ttl: float = TTL_S) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -21,8 +22,10 @@ RESTART_S = 20.0
 class Kill:
     """SIGKILL for the whole process tree. t0 is when the first victim's main process was seen gone."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
+    def __init__(self, target: Target, stays_down: bool = False) -> None:
+        """`stays_down`: the supervisor does not restart the victims until the fault is reverted, as when the machine
+        they ran on is gone with them."""
+        self._target, self._stays_down = target, stays_down
 
     def inject(self, victims: list[Victim]) -> Effect:
         """Kill and return once no process of the victims' old lives is left."""
@@ -38,6 +41,8 @@ class Kill:
         if outlived or not set(mains) <= set(gone):
             missed = sorted(set(mains) - set(gone))
             raise FaultError(f"kill: still alive after SIGKILL: {outlived}; main processes not seen to end: {missed}")
+        if self._stays_down:
+            self._hold_down(victims)
         return Effect(
             "kill",
             victims,
@@ -47,6 +52,9 @@ class Kill:
 
     def revert(self, effect: Effect) -> None:
         """Nothing to undo while the supervisor restarts the instance; one that stays down is started."""
+        if self._stays_down:
+            for instance in instances_of(self._target, effect.victims):
+                self._target.start(instance)
         for victim, instance in zip(effect.victims, instances_of(self._target, effect.victims), strict=True):
             try:
                 until(partial(alive, self._target, instance), RESTART_S, f"{victim.instance} is restarted")
@@ -64,6 +72,15 @@ class Kill:
             if left and victim.pid not in left:
                 lines.append(f"{victim.instance}: processes {left} of the killed life still run")
         return lines
+
+    def _hold_down(self, victims: list[Victim]) -> None:
+        """After the kill and not before it, since stopping asks a server to end in order; all victims side by side."""
+        instances = instances_of(self._target, victims)
+        with ThreadPoolExecutor(max_workers=len(instances)) as pool:
+            list(pool.map(self._target.stop, instances))
+        up = [instance.name for instance in instances if alive(self._target, instance)]
+        if up:
+            raise FaultError(f"kill: {', '.join(up)} came back although it was to stay down")
 
     def _kill_newborn(self, victims: list[Victim]) -> None:
         """Children born between the snapshot and the signal end too, and nothing of the next life does."""

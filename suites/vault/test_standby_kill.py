@@ -32,7 +32,7 @@ class TestStandbyKilled:
         recording.keeps("bystanders-lose-nothing")
 
     def test_full_redundancy_returns(self, recording: Recording) -> None:
-        recording.keeps("vault-redundant-again")
+        recording.keeps("redundant-after-the-fault")
 
     def test_the_fault_bit(self, recording: Recording) -> None:
         recording.keeps("fault-bites")

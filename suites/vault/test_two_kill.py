@@ -14,7 +14,7 @@ class TestTwoKilled:
         recording.keeps("nothing-acknowledged-without-majority")
 
     def test_writes_are_back_within_the_bound(self, recording: Recording) -> None:
-        recording.keeps("vault-writes-back-after-two")
+        recording.keeps("vault-writes-back-with-majority")
 
     def test_nothing_acknowledged_is_lost(self, recording: Recording) -> None:
         recording.keeps("nothing-acknowledged-is-lost")
@@ -35,7 +35,7 @@ class TestTwoKilled:
         recording.keeps("bystanders-lose-nothing")
 
     def test_full_redundancy_returns(self, recording: Recording) -> None:
-        recording.keeps("vault-redundant-again")
+        recording.keeps("redundant-after-the-fault")
 
     def test_the_fault_bit(self, recording: Recording) -> None:
         recording.keeps("fault-bites")

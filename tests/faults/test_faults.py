@@ -35,6 +35,15 @@ def test_kill_ends_every_process_of_the_instance(target: ProcessTarget) -> None:
     assert effect.proof["victims"][0]["gone_at"] == effect.t0
 
 
+def test_what_is_killed_may_stay_down_until_it_is_reverted(target: ProcessTarget) -> None:
+    effect = inject(target, "kill", "identity/*", 60, seed=1, stays_down=True)
+    assert [target.lifetime(instance) for instance in target.instances()] == [None, None]
+    undo.rollback(target)
+    assert all(target.lifetime(instance) for instance in target.instances())
+    assert effect.arguments == {"stays_down": True}
+    assert undo.residue(target) == []
+
+
 def test_kill_leaves_the_other_instances_alone(target: ProcessTarget) -> None:
     killed = _inject(target, "kill").victims[0].instance
     alive = [instance.name for instance in target.instances() if target.lifetime(instance)]

@@ -17,6 +17,10 @@ from chaosblink.targets.local import names, network
 from chaosblink.targets.local.environment import environment
 from chaosblink.targets.local.layout import Layout
 from chaosblink.targets.local.supervisor import Supervisor
+from chaosblink.waiting import until
+
+STOPS_WITHIN = 30.0
+"""Seconds: supervisord itself waits 10 s and then kills; a program it is about to restart takes one more turn."""
 
 
 def state_root() -> Path:
@@ -110,8 +114,16 @@ class LocalTarget:
         return {"directory": f"{self.state}/instances/{instance.name}"}
 
     def stop(self, instance: Instance) -> None:
-        """Take the instance down and keep it down until `start`."""
-        self.supervisor.stop(instance.name)
+        """Take the instance down and keep it down until `start`.
+
+        One that has just died is asked again: supervisord calls it stopped only once it has restarted and stopped it.
+        """
+
+        def stopped() -> bool:
+            self.supervisor.stop(instance.name)
+            return self.supervisor.statename(instance.name) in ("STOPPED", "FATAL")
+
+        until(stopped, within=STOPS_WITHIN, what=f"{instance.name} is stopped", every=0.05)
 
     def start(self, instance: Instance) -> None:
         """Let the supervisor run the instance; no error when it already runs."""
