@@ -68,7 +68,7 @@ from_the_host() {
   done
 }
 
-trap 'check delete namespace cluster-check --ignore-not-found >/dev/null' EXIT
+trap 'kube delete namespace cluster-check --ignore-not-found >/dev/null' EXIT
 timed "nodes are ready" ready
 timed "every node pulls and runs an image" pulled
 timed "pods find names, Services and each other" names_and_services

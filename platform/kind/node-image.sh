@@ -17,7 +17,8 @@ for manifest in "$KIND_DIR"/manifests/*.yaml; do
 done
 pause=$(kubeadm config images list --kubernetes-version "v$KUBERNETES" | grep /pause:)
 sed "s|\${PAUSE}|$pause|" "$KIND_DIR/node/config.toml" >"$WORK/config.toml"
-printf 'server = "http://%s:5000"\n' "$NODE_GATEWAY" >"$WORK/hosts.toml"
+# `server` alone is not read by Debian's containerd 1.6
+printf '[host."http://%s:5000"]\n  capabilities = ["pull", "resolve"]\n' "$NODE_GATEWAY" >"$WORK/hosts.toml"
 echo "v$KUBERNETES" >"$WORK/version"
 sed -n 's/ *podSubnet: //p' "$KIND_DIR/cluster.yaml" >"$WORK/pod-subnet"
 
