@@ -12,10 +12,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import psutil
 import pytest
 
 from chaosblink.conformance import exposure
 from chaosblink.targets import Instance, Target
+from chaosblink.waiting import until
 
 SECRET = "s3cr3t/with+marks=and-some-length"
 
@@ -58,6 +60,7 @@ def test_another_text_holds_none(target: Target) -> None:
 def carrier() -> Iterator[subprocess.Popen[bytes]]:
     """A process that carries the secret where it must not."""
     process = subprocess.Popen(["sleep", "60"], env={"PATH": os.environ["PATH"], "REDISCLI_AUTH": SECRET})
+    until(lambda: psutil.Process(process.pid).name() == "sleep", 5, "the process is the one it shall be")
     yield process
     process.kill()
     process.wait()
