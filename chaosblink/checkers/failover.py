@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from chaosblink.checkers.durability import LEADERS
@@ -29,12 +29,19 @@ class Failover:
     why: str = ""
 
 
-def check(recorded: Round, bound: float) -> Finding:
-    """At most `bound` leader changes, and a leader at the end."""
+def check(recorded: Round, bound: float, returns: bool = False) -> Finding:
+    """At most `bound` leader changes, and a leader at the end.
+
+    With `returns` (the fault was held) an old leader that wakes and still says that it leads is no leader change, as
+    long as its successor leads on: how soon it steps down is judged by `steps_down`.
+    """
     lacking = recorded.lacks(*NEEDS)
     if lacking or recorded.t0 is None:
         return unknown(lacking or "the timeline has no `bitten` event: t0 is unknown")
-    found = failover(roles_under_fault(recorded), recorded.t0)
+    roles = roles_under_fault(recorded)
+    if returns:
+        roles = without_returns(roles, recorded.t0)
+    found = failover(roles, recorded.t0)
     if found.kind == "unknown":
         return unknown(found.why)
     changes = len(found.promotions)
@@ -60,6 +67,24 @@ def failover(roles: list[Event], t0: int) -> Failover:
     elif promotions == [leader]:
         kind = "restarted in place"
     return Failover(kind, promotions, str(first.data["instance"]), milliseconds(_asked(first) - t0))
+
+
+def without_returns(roles: list[Event], t0: int) -> list[Event]:
+    """Role events in which the leader before `t0` says nothing where it says that it leads although its successor does.
+
+    Once the successor says anything else (or nothing), what the old leader says counts again.
+    """
+    old = next((event.data["instance"] for event in reversed(roles) if event.at <= t0 and _leads(event)), "")
+    kept, successor, leads = [], "", False
+    for event in roles:
+        instance = event.data["instance"]
+        if event.at > t0 and instance != old and _leads(event):
+            successor = instance
+        if instance == successor:
+            leads = _leads(event)
+        claims = event.at > t0 and instance == old and _leads(event) and leads
+        kept.append(replace(event, data=event.data | {"role": ""}) if claims else event)
+    return kept
 
 
 def roles_under_fault(recorded: Round) -> list[Event]:

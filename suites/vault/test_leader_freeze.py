@@ -19,8 +19,11 @@ class TestLeaderFrozen:
     def test_nothing_is_acknowledged_by_two_leaders(self, recording: Recording) -> None:
         recording.keeps("one-leader-acknowledges")
 
-    def test_one_fault_causes_one_failover(self, recording: Recording) -> None:
-        recording.keeps("one-failover")
+    def test_it_is_replaced_once(self, recording: Recording) -> None:
+        recording.keeps("one-failover-while-held")
+
+    def test_the_old_leader_steps_down(self, recording: Recording) -> None:
+        recording.keeps("old-leader-steps-down")
 
     def test_no_login_fails(self, recording: Recording) -> None:
         recording.keeps("no-login-fails-without-vault")

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from chaosblink.checkers import after_heal, bounded_loss, leader_stays, no_majority, redundancy, single_leader, steady
+from chaosblink.checkers import (
+    after_heal,
+    bounded_loss,
+    failover,
+    leader_stays,
+    no_majority,
+    redundancy,
+    single_leader,
+    steady,
+    steps_down,
+)
 from chaosblink.checkers.rounds import Round
 from chaosblink.history import Event, FinalRead, Operation
 from tests.synthetic_history import T0, a_round, around, role
@@ -82,6 +92,54 @@ def test_a_change_in_another_set_counts_as_well() -> None:
 @pytest.mark.parametrize("events", [[], roles(), [role(500, "postgresql-0", "primary")]])
 def test_without_a_leader_before_and_after_nothing_is_known(events: list[Event]) -> None:
     assert leader_stays.check(a_round([], events), 0).verdict == "unknown"
+
+
+# steps_down, and failovers while a fault is held
+HELD = [
+    (100.0, "postgresql-0", ""),
+    (3000.0, "postgresql-1", "primary"),
+    (20_000.0, "postgresql-0", "primary"),
+    (20_000.0, "postgresql-1", "primary"),
+]
+
+
+def held(*after: tuple[float, str, str]) -> Round:
+    return a_round([], [*roles(*HELD, *after), reverted(15_000)])
+
+
+def test_an_old_leader_that_wakes_steps_down_within_its_bound() -> None:
+    recorded = held((21_000, "postgresql-0", ""), (23_000, "postgresql-0", "standby"))
+    finding = steps_down.check(recorded, 6000)
+    assert (finding.verdict, finding.measured) == ("pass", 6000)
+    assert steps_down.check(recorded, 5999).verdict == "fail"
+    assert failover.check(recorded, 1).measured == 2
+    kept = failover.check(recorded, 1, returns=True)
+    assert (kept.verdict, kept.measured) == ("pass", 1)
+
+
+def test_an_old_leader_that_never_steps_down_is_named() -> None:
+    finding = steps_down.check(held(), 60_000)
+    assert finding.verdict == "fail"
+    assert "postgresql-0 still says" in finding.why
+
+
+def test_a_successor_that_gives_way_to_the_old_leader_is_a_second_change() -> None:
+    gave_way = held((21_000, "postgresql-1", "standby"), (21_500, "postgresql-0", "primary"))
+    finding = failover.check(gave_way, 1, returns=True)
+    assert (finding.verdict, finding.measured) == ("fail", 2)
+
+
+def test_a_third_leader_while_the_fault_is_held_is_a_second_change_too() -> None:
+    third = held((21_000, "postgresql-0", "standby"), (22_000, "postgresql-2", "primary"))
+    assert failover.check(third, 1, returns=True).measured == 2
+
+
+def test_nobody_steps_down_who_was_not_replaced_and_silence_proves_nothing() -> None:
+    alone = a_round([], [*roles((20_000, "postgresql-0", "primary")), reverted(15_000)])
+    assert steps_down.check(alone, 0).verdict == "pass"
+    unasked = a_round([], [*roles((3000, "postgresql-1", "primary")), reverted(15_000)])
+    assert steps_down.check(unasked, 60_000).verdict == "unknown"
+    assert steps_down.check(a_round([], roles(*HELD)), 60_000).verdict == "unknown"
 
 
 # after_heal

@@ -8,7 +8,7 @@
 LAST_PRIMARY="" NO_ATTACH_BEFORE=0
 
 follow() {
-  local known="" real checked=0 pause=1
+  local known="" real checked=0 pause=1 wrong_since=""
   trap - TERM INT
   while sleep "$PGPOOL_FOLLOW_INTERVAL"; do
     if [[ -n $known ]] && ask "SELECT pg_is_in_recovery()" && [[ $ANSWER == f ]]; then
@@ -20,15 +20,24 @@ follow() {
     note_primary "$real"
     # Standbys wait while a primary is sought: asking for them logs in to every backend, the dead one included.
     if [[ -n $real ]] && { [[ $real != "$known" ]] || ((SECONDS - checked >= pause)); }; then
-      if correct_primary "$real" && correct_standbys "$real"; then
-        pause=5
+      pause=1
+      if correct_primary "$real"; then
+        wrong_since=""
+        correct_standbys "$real" && pause=5
       else
-        pause=1
+        wrong_since=${wrong_since:-$SECONDS}
+        ((SECONDS - wrong_since < PGPOOL_STUCK_TIMEOUT)) || stuck || return 1
       fi
       checked=$SECONDS
     fi
     known=$real
   done
+}
+
+stuck() {
+  log "PgPool has not taken the primary for $PGPOOL_STUCK_TIMEOUT s: starting it anew without the servers that do not answer"
+  touch "$DATA/stuck"
+  return 1
 }
 
 note_primary() {
@@ -65,16 +74,29 @@ wait_for_backends() {
     sleep 0.2
   done
   deadline=$((SECONDS + PGPOOL_START_GRACE))
+  [[ ! -e $DATA/stuck ]] || deadline=0
+  rm -f "$DATA/stuck"
   until all_answer || ((SECONDS >= deadline)); do
     sleep 0.2
   done
 }
 
+backend_answers() { pg_isready -q -h "${1#*=}" -p "$PGPOOL_BACKEND_PORT" -t 1; }
+
 all_answer() {
   local backend
   for backend in $BACKENDS; do
-    pg_isready -q -h "${backend#*=}" -p "$PGPOOL_BACKEND_PORT" -t 1 || return 1
+    backend_answers "$backend" || return 1
   done
+}
+
+# PgPool's own file of who was up when it ended, one word a backend: it does not speak to one that is down there. The
+# follower takes it back once it streams.
+write_status() {
+  local backend
+  for backend in $BACKENDS; do
+    if backend_answers "$backend"; then echo up; else echo down; fi
+  done >"$DATA/run/pgpool_status"
 }
 
 pcp() {

@@ -24,6 +24,9 @@ PGPOOL_FOLLOW_INTERVAL=${PGPOOL_FOLLOW_INTERVAL:-0.5}
 PGPOOL_ATTACH_DELAY=${PGPOOL_ATTACH_DELAY:-15}
 # Seconds after a primary is found that PgPool's start waits for the other backends, which it would take for down.
 PGPOOL_START_GRACE=${PGPOOL_START_GRACE:-6}
+# Seconds for which PgPool may not take the primary it is told before it is started anew. A frozen server accepts
+# connections and never answers: PgPool's parent then waits for it without end, and hears nothing else.
+PGPOOL_STUCK_TIMEOUT=${PGPOOL_STUCK_TIMEOUT:-5}
 ALLOWED_NETWORK=${ALLOWED_NETWORK:-samenet}
 
 export PCPPASSFILE=$DATA/pcppass

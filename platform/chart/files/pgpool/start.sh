@@ -33,10 +33,19 @@ done
 
 PGPOOL="" FOLLOWER=""
 
+# A parent that waits for a frozen server hears no signal but this one, and its children would keep its port.
+kill_stuck() {
+  local children=()
+  [[ -e $DATA/stuck ]] || return 0
+  read -ra children <"/proc/$PGPOOL/task/$PGPOOL/children" || true
+  kill -KILL "$PGPOOL" "${children[@]}" 2>/dev/null || true
+}
+
 stop_all() {
   trap '' TERM INT
   [[ -z $FOLLOWER ]] || kill "$FOLLOWER" 2>/dev/null || true
   # INT is a fast shutdown: clients are disconnected.
+  [[ -z $PGPOOL ]] || kill_stuck
   [[ -z $PGPOOL ]] || kill -INT "$PGPOOL" 2>/dev/null || true
   [[ -z $PGPOOL ]] || wait "$PGPOOL" 2>/dev/null || true
   exit "${1:-0}"
@@ -45,7 +54,8 @@ stop_all() {
 trap stop_all TERM INT
 write_configuration
 wait_for_backends
-pgpool -n -D -f "$DATA/pgpool.conf" -a "$DATA/pool_hba.conf" -F "$DATA/pcp.conf" &
+write_status
+pgpool -n -f "$DATA/pgpool.conf" -a "$DATA/pool_hba.conf" -F "$DATA/pcp.conf" &
 PGPOOL=$!
 follow &
 FOLLOWER=$!

@@ -47,10 +47,12 @@ create_when_nobody_answers() {
 }
 
 # Nobody is primary and this instance was: give the others the time of a failover, then go on where it stopped. One
-# that has seen its successor waits much longer, so that the successor comes back first.
+# that has seen its successor waits much longer, so that the successor comes back first. Two former primaries (the second
+# was killed before anybody followed it) wait for each other as well: neither sees the other while both wait, so each
+# waits 3 s longer than the one before it, the time in which that one is seen as primary.
 resume_as_primary() {
   local window peers start=$SECONDS
-  window=$(failover_window)
+  window=$(($(failover_window) + 3 * $(ordinal "$INSTANCE")))
   [[ ! -e $DATA/superseded ]] || window=$((window + PG_ORPHAN_TIMEOUT))
   log "was primary; waiting for another primary, at most $window s: failover window of $(failover_window) s" \
     "(monitor $REPMGR_MONITOR_INTERVAL + attempts $REPMGR_RECONNECT_ATTEMPTS x interval $REPMGR_RECONNECT_INTERVAL" \
