@@ -55,8 +55,8 @@ def text(root: Path = ROOT) -> str:
         "The owner's rows against what exists here: conformance tests (how many can run on a target), experiments that "
         "put a fault on the row's components, and promises those experiments are judged by. It says what there is, not "
         "what a run found: that is in the report of each run. Experiments in `experiments/kubernetes/` break what only "
-        "a cluster has; all others are the same files on both targets. What a cluster has really run so far stands in the "
-        "README's limits.",
+        "a cluster has; all others are the same files on both targets. What was really run on a cluster so far stands "
+        "in the README's limits.",
         "",
         "Made by `python -m chaosblink.coverage >docs/coverage.md`; `tests/test_coverage.py` keeps it true.",
         "",
