@@ -2,92 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 from chaosblink import __version__, completion
-from chaosblink.targets import CONTEXT, DEFAULT_NAME, TARGET, Instance, PlatformError, Target, open_target
+from chaosblink.cluster_commands import allow, disallow, fetch
+from chaosblink.options import clear_errors, instance_argument, name_option, progress
+from chaosblink.targets import Instance, PlatformError, Target, open_target
 from chaosblink.targets.local.target import LocalTarget
-
-BAD_INPUT = 2
-
-
-def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a PlatformError into one line and exit code 2, and SIGTERM into the clean-up that Ctrl-C gets."""
-
-    @functools.wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> Any:
-        signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            return command(*arguments, **options)
-        except PlatformError as error:
-            tail = getattr(error, "log_tail", "")
-            click.echo(f"chaosblink: {error}", err=True)
-            if tail:
-                click.echo(f"last lines of its log:\n{tail}", err=True)
-            sys.exit(BAD_INPUT)
-        except KeyboardInterrupt:
-            click.echo("chaosblink: interrupted; cleaned up", err=True)
-            sys.exit(130)
-
-    return wrapped
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _to_environment(variable: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
-    """A callback that hands an option on: whatever opens the platform later, in this process or another, finds it."""
-
-    def keep(_context: click.Context, _option: click.Parameter, chosen: str | None) -> None:
-        if chosen:
-            os.environ[variable] = chosen
-        if variable == CONTEXT and chosen and os.environ.get(TARGET, "local") == "local":
-            os.environ[TARGET] = "kubernetes"
-
-    return keep
-
-
-_target_option = click.option(
-    "--target",
-    type=click.Choice(["local", "kind", "kubernetes"]),
-    expose_value=False,
-    is_eager=True,
-    callback=_to_environment(TARGET),
-    help="Where the platform runs [default: local, or kubernetes with --context].",
-)
-_context_option = click.option(
-    "--context",
-    metavar="NAME",
-    expose_value=False,
-    callback=_to_environment(CONTEXT),
-    help="The kubeconfig's context that names the cluster [default for kind: kind-<name>].",
-)
-_name_option = click.option(
-    "--name",
-    default=DEFAULT_NAME,
-    show_default=True,
-    envvar="CHAOSBLINK_PLATFORM",
-    shell_complete=completion.platforms,
-    help="Which platform is meant.",
-)
-instance_argument = click.argument("instance", shell_complete=completion.instances)
-
-
-def name_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which platform is meant, and where."""
-    return _name_option(_target_option(_context_option(command)))
 
 
 def _elsewhere(name: str, *arguments: str) -> None:
@@ -129,9 +58,9 @@ def up(name: str, overrides: tuple[str, ...], network: str) -> None:
     from chaosblink.platform_life import bring_up
 
     if cluster_life.elsewhere():
-        cluster_life.up(name, overrides, _progress())
+        cluster_life.up(name, overrides, progress())
         return
-    bring_up(name, overrides, network, _progress())
+    bring_up(name, overrides, network, progress())
 
 
 @main.command()
@@ -276,7 +205,7 @@ def run(name: str, listing: bool, keep: bool, overrides: tuple[str, ...], **choi
         return
     if choices["everything"] and choices["experiments"]:
         raise PlatformError("--all runs every experiment and --experiment names one: give one of the two")
-    sys.exit(run_suites(name, Choices(**choices), keep, overrides, _progress()))
+    sys.exit(run_suites(name, Choices(**choices), keep, overrides, progress()))
 
 
 @main.command()
@@ -299,7 +228,7 @@ def conformance(name: str, **options: Any) -> None:
     """
     from chaosblink.conformance.job import run_conformance
 
-    sys.exit(run_conformance(name, progress=_progress(), **options))
+    sys.exit(run_conformance(name, progress=progress(), **options))
 
 
 @main.command()
@@ -366,7 +295,7 @@ def load(name: str, find_knee: bool, step_s: float | None, mix: str, options: tu
         from chaosblink.load import measure
 
         folder = locust.ROOT / "reports" / "runs" / time.strftime("%Y%m%d-%H%M%S-load")
-        file = measure.find_knee(target, folder, measure.Plan(step_s or 12.0, mix=mix), _progress())
+        file = measure.find_knee(target, folder, measure.Plan(step_s or 12.0, mix=mix), progress())
         click.echo(f"{measure.concluded(file)}\n{file}")
         return
     here = [] if "--headless" in options else ["--web-host", "127.0.0.1"]
@@ -374,54 +303,5 @@ def load(name: str, find_knee: bool, step_s: float | None, mix: str, options: tu
     sys.exit(subprocess.run(command, env={**os.environ, **locust.environment(target)}, check=False).returncode)
 
 
-@main.command()
-@name_option
-@click.option("--image", default="", help="The suite's image [default: images.suite of the release's values].")
-@click.option("--nightly", default="", metavar="SCHEDULE", help='Run the suites by a CronJob as well ("0 2 * * *").')
-@clear_errors
-def allow(name: str, image: str, nightly: str) -> None:
-    """Let chaos into a cluster: label the platform's namespaces, install the agents and what a run needs.
-
-    An agent equals root on its node. It acts only on pods of labelled namespaces, only for the run that holds the
-    cluster's lease, and undoes everything when that run is lost.
-    """
-    from chaosblink.targets.kubernetes import allowing, opening, values
-    from chaosblink.targets.kubernetes.api import connect
-
-    api = connect(name)
-    chosen = image or values.suite_image(values.of_release(api))
-    allowing.allow(api, chosen, opening.command_options(name), nightly, _progress())
-
-
-@main.command()
-@name_option
-@clear_errors
-def disallow(name: str) -> None:
-    """Take agents, accounts and labels out of a cluster again; what is broken is mended first."""
-    from chaosblink.targets.kubernetes.allowing import disallow as shut_out
-    from chaosblink.targets.kubernetes.api import connect
-
-    shut_out(connect(name), _progress())
-
-
-@main.command()
-@name_option
-@click.option("--image", default="", help="The suite's image [default: images.suite of the release's values].")
-@clear_errors
-def fetch(name: str, image: str) -> None:
-    """Bring back every run folder that lies in a cluster: those of the nightly, and of runs nobody waited for."""
-    from chaosblink import cluster_life
-    from chaosblink.targets.kubernetes import values
-    from chaosblink.targets.kubernetes.api import connect
-
-    api = connect(name)
-    cluster_life.fetch(api, image or values.suite_image(values.of_release(api)), None, _progress())
-
-
-def _progress() -> Callable[[str], None]:
-    began = time.monotonic()
-
-    def line(text: str) -> None:
-        click.echo(f"[{time.monotonic() - began:6.1f} s] {text}")
-
-    return line
+for _command in (allow, disallow, fetch):
+    main.add_command(_command)
