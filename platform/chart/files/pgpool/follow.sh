@@ -18,6 +18,7 @@ follow() {
       [[ -z $real ]] || open_session "$(conninfo_of "$real")"
     fi
     note_primary "$real"
+    [[ -n $real && $real == "$known" ]] || wrong_since=""
     # Standbys wait while a primary is sought: asking for them logs in to every backend, the dead one included.
     if [[ -n $real ]] && { [[ $real != "$known" ]] || ((SECONDS - checked >= pause)); }; then
       pause=1
