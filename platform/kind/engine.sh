@@ -49,4 +49,6 @@ build() {
 engine_down() {
   if mountpoint -q "$CACHE/podman/overlay"; then umount "$CACHE/podman/overlay"; fi
   rm -rf "$RUN"
+  # its control groups; those of another podman are in use, and stay
+  find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true
 }

@@ -6,8 +6,27 @@ ALL=198.19.0.0/16 # nodes, pods and services
 # Settings of the kernel that nodes need; what they were is kept, and `network_down` puts it back.
 declare -A SETTINGS=([fs.inotify.max_user_instances]=1024 [net.ipv4.ip_forward]=1)
 
+# Tables of the packet filter podman's network program adds its chains to, and never takes them back.
+FILTER_TABLES=(nat filter)
+
+absent_tables() {
+  local table
+  for table in "${FILTER_TABLES[@]}"; do nft list table ip "$table" >/dev/null 2>&1 || echo "$table"; done
+}
+
+# Tables ($@) that were not there before us go, if nobody else has put a rule into them since.
+remove_tables() {
+  local table
+  for table in "$@"; do
+    if [[ -z $(iptables-save --table "$table" | grep '^-A' | grep -v NETAVARK) ]]; then
+      nft delete table ip "$table" 2>/dev/null || true
+    fi
+  done
+}
+
 network_up() {
   if podman network exists "$NETWORK" && [[ -f $CACHE/settings ]]; then return; fi
+  absent_tables >"$CACHE/tables-made"
   sysctl "${!SETTINGS[@]}" | tr -d ' ' >"$CACHE/settings"
   # kind mounts it, and a machine whose kernel is in one piece has none
   [[ -d /lib/modules ]] || { mkdir /lib/modules && touch "$CACHE/modules-made"; }
@@ -46,5 +65,7 @@ network_down() {
   ip route del blackhole "$ALL" metric 9999 2>/dev/null || true
   if [[ -f $CACHE/settings ]]; then sysctl --quiet --load="$CACHE/settings"; fi
   if [[ -f $CACHE/modules-made ]]; then rmdir /lib/modules || true; fi
-  rm -f "$CACHE"/{settings,modules-made}
+  # shellcheck disable=SC2046 # one word a table
+  if [[ -f $CACHE/tables-made ]]; then remove_tables $(<"$CACHE/tables-made"); fi
+  rm -f "$CACHE"/{settings,modules-made,tables-made}
 }
