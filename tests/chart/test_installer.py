@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,16 +11,17 @@ from typing import Any, cast
 
 import pytest
 from cryptography import x509
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from chaosblink.targets import PlatformError
 from chaosblink.targets.kubernetes import generated
-from chaosblink.targets.kubernetes.cluster import Cluster
-from chaosblink.targets.kubernetes.release import images, merged, values
+from chaosblink.targets.kubernetes.api import Api, of_context
+from chaosblink.targets.kubernetes.release import images, values
 
 
-class Api:
-    """Secrets and ConfigMaps as the API server keeps them: a merge patch adds, nothing is made twice."""
+class Kept:
+    """Secrets and ConfigMaps as the API server keeps them: a patch adds, nothing is made twice."""
 
     def __init__(self) -> None:
         self.secrets: dict[tuple[str, str], dict[str, str]] = {}
@@ -34,80 +36,82 @@ class Api:
                 namespace, body = arguments
                 assert (namespace, body["metadata"]["name"]) not in kept
                 kept[namespace, body["metadata"]["name"]] = dict(body["data"])
-                return None
+                return SimpleNamespace(data="{}")
             key = (arguments[1], arguments[0])
             if key not in kept:
                 raise ApiException(status=404)
             if verb == "patch":
                 kept[key] |= arguments[2]["data"]
-            return SimpleNamespace(data=kept[key])
+            return SimpleNamespace(data=json.dumps({"data": kept[key]}))
 
         return call
 
 
 @pytest.fixture
-def api() -> Api:
-    return Api()
+def kept() -> Kept:
+    return Kept()
 
 
 @pytest.fixture
-def cluster(api: Api) -> Cluster:
-    return cast(Cluster, SimpleNamespace(core=api))
+def api(kept: Kept) -> Api:
+    opened = Api(client.Configuration(), "test")
+    opened.core = cast(client.CoreV1Api, kept)
+    return opened
 
 
-def test_each_namespace_gets_its_secrets_and_no_others(cluster: Cluster, api: Api) -> None:
-    generated.ensure_secrets(cluster)
+def test_each_namespace_gets_its_secrets_and_no_others(api: Api, kept: Kept) -> None:
+    generated.ensure_secrets(api)
     for namespace, names in generated.HOLDERS.items():
-        assert set(api.secrets.get((namespace, generated.SECRET), {})) == set(names)
-    assert len(base64.b64decode(api.secrets["blinkchamber", generated.SECRET]["seal-key"])) == 32
+        assert set(kept.secrets.get((namespace, generated.SECRET), {})) == set(names)
+    assert len(base64.b64decode(kept.secrets["blinkchamber", generated.SECRET]["seal-key"])) == 32
 
 
-def test_one_secret_has_one_value_everywhere(cluster: Cluster, api: Api) -> None:
-    generated.ensure_secrets(cluster)
-    held = [data["redis-password"] for data in api.secrets.values() if "redis-password" in data]
+def test_one_secret_has_one_value_everywhere(api: Api, kept: Kept) -> None:
+    generated.ensure_secrets(api)
+    held = [data["redis-password"] for data in kept.secrets.values() if "redis-password" in data]
     assert len(held) == 5
     assert len(set(held)) == 1
 
 
-def test_an_installation_never_changes_a_secret_that_is_there(cluster: Cluster, api: Api) -> None:
-    assert generated.ensure_secrets(cluster) > 0
-    api.secrets["chaosblink", generated.SECRET]["chaos-role-id"] = "eA=="
-    before = {key: dict(data) for key, data in api.secrets.items()}
-    assert generated.ensure_secrets(cluster) == 0
-    del api.secrets["ingress", generated.SECRET]
-    assert generated.ensure_secrets(cluster) == 1
-    assert api.secrets == before
+def test_an_installation_never_changes_a_secret_that_is_there(api: Api, kept: Kept) -> None:
+    assert generated.ensure_secrets(api) > 0
+    kept.secrets["chaosblink", generated.SECRET]["chaos-role-id"] = "eA=="
+    before = {key: dict(data) for key, data in kept.secrets.items()}
+    assert generated.ensure_secrets(api) == 0
+    del kept.secrets["ingress", generated.SECRET]
+    assert generated.ensure_secrets(api) == 1
+    assert kept.secrets == before
 
 
-def test_certificates_are_of_one_authority_and_name_their_services(cluster: Cluster, api: Api) -> None:
-    generated.ensure_secrets(cluster)
-    authority, made = generated.ensure_certificates(cluster)
+def test_certificates_are_of_one_authority_and_name_their_services(api: Api, kept: Kept) -> None:
+    generated.ensure_secrets(api)
+    authority, made = generated.ensure_certificates(api)
     assert made
     ca = x509.load_pem_x509_certificate(authority.encode())
-    assert {data["ca.crt"] for data in api.maps.values()} == {authority}
-    assert {namespace for namespace, _ in api.maps} == set(generated.HOLDERS)
+    assert {data["ca.crt"] for data in kept.maps.values()} == {authority}
+    assert {namespace for namespace, _ in kept.maps} == set(generated.HOLDERS)
     for namespace, name, names in generated.CERTIFICATES:
-        issued = x509.load_pem_x509_certificate(base64.b64decode(api.secrets[namespace, name]["tls.crt"]))
+        issued = x509.load_pem_x509_certificate(base64.b64decode(kept.secrets[namespace, name]["tls.crt"]))
         issued.verify_directly_issued_by(ca)
         alternatives = issued.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         assert alternatives.get_values_for_type(x509.DNSName) == list(names)
         assert issued.not_valid_after_utc - issued.not_valid_before_utc > generated.LIFETIME
 
 
-def test_certificates_are_kept_until_one_is_missing(cluster: Cluster) -> None:
-    first, _ = generated.ensure_certificates(cluster)
-    assert generated.ensure_certificates(cluster) == (first, False)
-    del cast(Any, cluster.core).secrets["ingress", "edge-tls"]
-    second, made = generated.ensure_certificates(cluster)
+def test_certificates_are_kept_until_one_is_missing(api: Api, kept: Kept) -> None:
+    first, _ = generated.ensure_certificates(api)
+    assert generated.ensure_certificates(api) == (first, False)
+    del kept.secrets["ingress", "edge-tls"]
+    second, made = generated.ensure_certificates(api)
     assert made
     assert second != first
 
 
-def test_certificates_about_to_expire_are_made_anew(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_about_to_expire_are_made_anew(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generated, "LIFETIME", generated.RENEW_BEFORE / 2)
-    first, _ = generated.ensure_certificates(cluster)
+    first, _ = generated.ensure_certificates(api)
     monkeypatch.undo()
-    second, made = generated.ensure_certificates(cluster)
+    second, made = generated.ensure_certificates(api)
     assert made
     assert second != first
 
@@ -144,13 +148,7 @@ def test_an_override_that_is_no_assignment_is_one_line() -> None:
         values("production", ("a",), None)
 
 
-def test_merging_changes_neither_side() -> None:
-    under, over = {"a": {"b": 1, "c": 2}}, {"a": {"c": 3}}
-    assert merged(under, over) == {"a": {"b": 1, "c": 3}}
-    assert under == {"a": {"b": 1, "c": 2}}
-
-
 def test_a_context_nobody_knows_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
-    with pytest.raises(PlatformError, match="no context 'nowhere'"):
-        Cluster("nowhere")
+    with pytest.raises(PlatformError, match="no context 'nowhere' can be used"):
+        of_context("nowhere")

@@ -46,6 +46,7 @@ class Api:
         self.apps = client.AppsV1Api(self.client)
         self.batch = client.BatchV1Api(self.client)
         self.leases = client.CoordinationV1Api(self.client)
+        self.webhooks = client.AdmissionregistrationV1Api(self.client)
 
     def ask(self, what: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """The JSON answer of one call of the client library; `what` completes "no permission to ..."."""
@@ -139,7 +140,12 @@ def connect(name: str) -> Api:
         if api.uid() != os.environ[names.CLUSTER]:
             raise PlatformError(f"this pod's cluster is not the one that was named ({names.CLUSTER})")
         return api
-    context = context_of(name)
+    return of_context(context_of(name))
+
+
+def of_context(context: str) -> Api:
+    """The cluster of a context of the kubeconfig; PlatformError when there is no such context."""
+    configuration = client.Configuration()
     try:
         config.load_kube_config(context=context, client_configuration=configuration)
     except (config.ConfigException, OSError) as error:

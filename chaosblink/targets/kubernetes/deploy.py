@@ -88,7 +88,8 @@ def install(
 ) -> None:
     """Install the platform and wait until every pod is ready."""
     from chaosblink.targets.kubernetes import upstream as products
-    from chaosblink.targets.kubernetes.release import Release, merged, values
+    from chaosblink.targets.kubernetes.release import Release, values
+    from chaosblink.targets.kubernetes.values import merged
 
     progress = _progress()
     chosen = values(context, overrides, images or _kept_images(context))

@@ -6,18 +6,16 @@ import base64
 import datetime
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
-from kubernetes.client.exceptions import ApiException
 
-from chaosblink.targets.kubernetes.cluster import TIMEOUT_S, Cluster, not_found
+from chaosblink.targets.kubernetes import names as known
+from chaosblink.targets.kubernetes.api import Api, Json, Missing
 from chaosblink.targets.local import secret_files
 from chaosblink.targets.local.certificates import Authority
 from chaosblink.targets.local.layout import IDENTITY_HOST, VAULT_HOST
 
-SECRET = "blinkchamber-secrets"
-CA = "blinkchamber-ca"
+SECRET, CA = known.SECRETS, known.CA
 VAULT_INIT = "vault-init"
 """Where the Job vault-setup keeps the recovery shares; made empty here, since the Job may only change it."""
 
@@ -72,44 +70,43 @@ CERTIFICATES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 """Namespace, Secret and the names in the certificate. Pods have no address that could stand in one."""
 
 
-def ensure_secrets(cluster: Cluster) -> int:
+def ensure_secrets(api: Api) -> int:
     """Give every namespace its secrets; what exists anywhere keeps its value. Returns how many were made anew."""
-    held = {namespace: _secret(cluster, namespace, SECRET) for namespace in HOLDERS}
-    known: dict[str, str] = {}
+    held = {namespace: _secret(api, namespace, SECRET) for namespace in HOLDERS}
+    values: dict[str, bytes] = {}
     for data in held.values():
-        known |= data or {}
+        values |= data or {}
     fresh = _fresh()
     made = 0
     for namespace, names in HOLDERS.items():
-        missing = {name: known.setdefault(name, fresh[name]) for name in names if name not in (held[namespace] or {})}
+        missing = {name: values.setdefault(name, fresh[name]) for name in names if name not in (held[namespace] or {})}
         made += len(missing)
-        if missing or (names and held[namespace] is None):
-            _put_secret(cluster, namespace, SECRET, missing, held[namespace] is None)
-    if _secret(cluster, "blinkchamber", VAULT_INIT) is None:
-        _put_secret(cluster, "blinkchamber", VAULT_INIT, {}, True)
+        if missing:
+            _put_secret(api, namespace, SECRET, missing)
+    if _secret(api, "blinkchamber", VAULT_INIT) is None:
+        _put_secret(api, "blinkchamber", VAULT_INIT, {})
     return made
 
 
-def ensure_certificates(cluster: Cluster) -> tuple[str, bool]:
+def ensure_certificates(api: Api) -> tuple[str, bool]:
     """The CA (PEM) and whether all certificates were made anew.
 
     Its key is never kept, so they are made together: when one is missing, or has fewer than 30 days left.
     """
-    authority = _authority_in_use(cluster)
-    if authority and all(_secret(cluster, namespace, name) for namespace, name, _ in CERTIFICATES):
+    authority = _authority_in_use(api)
+    if authority and all(_secret(api, namespace, name) for namespace, name, _ in CERTIFICATES):
         return authority, False
     made = Authority("blinkchamber", LIFETIME)
     for namespace, name, names in CERTIFICATES:
-        data = _issue(made, list(names))
-        _put_secret(cluster, namespace, name, data, _secret(cluster, namespace, name) is None, "kubernetes.io/tls")
+        _put_secret(api, namespace, name, _issue(made, list(names)), "kubernetes.io/tls")
     pem = made.certificate().decode()
     for namespace in HOLDERS:
-        _put_ca(cluster, namespace, pem)
+        _put_ca(api, namespace, pem)
     return pem, True
 
 
-def _authority_in_use(cluster: Cluster) -> str | None:
-    found = {_ca(cluster, namespace) for namespace in HOLDERS}
+def _authority_in_use(api: Api) -> str | None:
+    found = {_ca(api, namespace) for namespace in HOLDERS}
     if len(found) != 1 or None in found:
         return None
     pem = found.pop() or ""
@@ -117,62 +114,51 @@ def _authority_in_use(cluster: Cluster) -> str | None:
     return pem if left > RENEW_BEFORE else None
 
 
-def _issue(authority: Authority, names: list[str]) -> dict[str, str]:
+def _issue(authority: Authority, names: list[str]) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="chaosblink-") as place:
         authority.issue(Path(place), ["127.0.0.1"], names)
-        return {name: _encoded((Path(place) / name).read_bytes()) for name in ("ca.crt", "tls.crt", "tls.key")}
+        return {name: (Path(place) / name).read_bytes() for name in ("ca.crt", "tls.crt", "tls.key")}
 
 
-def _fresh() -> dict[str, str]:
+def _fresh() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="chaosblink-") as place:
         secret_files.create(Path(place))
-        return {path.name: _encoded(path.read_bytes()) for path in Path(place).iterdir()}
+        return {path.name: path.read_bytes() for path in Path(place).iterdir()}
 
 
-def _encoded(content: bytes) -> str:
-    return base64.b64encode(content).decode()
-
-
-def _secret(cluster: Cluster, namespace: str, name: str) -> dict[str, str] | None:
-    """A Secret's data as the API writes it, in base64; None when there is no such Secret."""
+def _secret(api: Api, namespace: str, name: str) -> dict[str, bytes] | None:
+    """A Secret's values; None when there is no such Secret."""
     try:
-        answer: Any = cluster.core.read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT_S)
-    except ApiException as error:
-        if not_found(error):
-            return None
-        raise
-    return dict(answer.data or {})
+        return api.secret(namespace, name)
+    except Missing:
+        return None
 
 
-def _put_secret(
-    cluster: Cluster, namespace: str, name: str, data: dict[str, str], new: bool, kind: str = "Opaque"
-) -> None:
-    body: Any = {"metadata": _metadata(name), "data": data}
-    if new:
+def _put_secret(api: Api, namespace: str, name: str, values: dict[str, bytes], kind: str = "Opaque") -> None:
+    data = {key: base64.b64encode(value).decode() for key, value in values.items()}
+    body: Json = {"metadata": _metadata(name), "data": data}
+    if _secret(api, namespace, name) is None:
         body["type"] = kind
-        cluster.core.create_namespaced_secret(namespace, body, _request_timeout=TIMEOUT_S)
+        api.ask(f"create secret {namespace}/{name}", api.core.create_namespaced_secret, namespace, body)
     else:
-        cluster.core.patch_namespaced_secret(name, namespace, body, _request_timeout=TIMEOUT_S)
+        api.ask(f"update secret {namespace}/{name}", api.core.patch_namespaced_secret, name, namespace, body)
 
 
-def _ca(cluster: Cluster, namespace: str) -> str | None:
+def _ca(api: Api, namespace: str) -> str | None:
     try:
-        answer = cluster.core.read_namespaced_config_map(CA, namespace, _request_timeout=TIMEOUT_S)
-    except ApiException as error:
-        if not_found(error):
-            return None
-        raise
-    return (answer.data or {}).get("ca.crt")
+        return api.config_map(namespace, CA).get("ca.crt")
+    except Missing:
+        return None
 
 
-def _put_ca(cluster: Cluster, namespace: str, pem: str) -> None:
-    body: Any = {"metadata": _metadata(CA), "data": {"ca.crt": pem}}
-    if _ca(cluster, namespace) is None:
-        cluster.core.create_namespaced_config_map(namespace, body, _request_timeout=TIMEOUT_S)
+def _put_ca(api: Api, namespace: str, pem: str) -> None:
+    body: Json = {"metadata": _metadata(CA), "data": {"ca.crt": pem}}
+    if _ca(api, namespace) is None:
+        api.ask(f"create configmap {namespace}/{CA}", api.core.create_namespaced_config_map, namespace, body)
     else:
-        cluster.core.patch_namespaced_config_map(CA, namespace, body, _request_timeout=TIMEOUT_S)
+        api.ask(f"update configmap {namespace}/{CA}", api.core.patch_namespaced_config_map, CA, namespace, body)
 
 
-def _metadata(name: str) -> dict[str, Any]:
+def _metadata(name: str) -> Json:
     labels = {"app.kubernetes.io/part-of": "blinkchamber-platform", "app.kubernetes.io/managed-by": "chaosblink"}
     return {"name": name, "labels": labels}

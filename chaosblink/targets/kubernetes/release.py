@@ -12,21 +12,19 @@ from typing import Any
 
 import helm_python as helm
 import yaml
-from kubernetes.client.exceptions import ApiException
 
 from chaosblink.targets import PlatformError
-from chaosblink.targets.kubernetes import generated
-from chaosblink.targets.kubernetes.cluster import TIMEOUT_S, Cluster, not_found
-from chaosblink.targets.kubernetes.workloads import PART_OF, Workload, unready, workloads
+from chaosblink.targets.kubernetes import generated, names
+from chaosblink.targets.kubernetes.api import Json, Missing, of_context
+from chaosblink.targets.kubernetes.values import merged
+from chaosblink.targets.kubernetes.workloads import PART_OF, Workload, pods, unready, workloads
 from chaosblink.targets.local.layout import CHART, ROOT
 from chaosblink.waiting import Timeout, until
 
 Progress = Callable[[str], None]
 
-RELEASE = "blinkchamber"
+RELEASE = names.RELEASE
 NAMESPACE = "blinkchamber"
-SUITE_NAMESPACE = "chaosblink"
-CHAOS_LABEL = "chaosblink.io/chaos"
 WITHIN_S = 600
 """Seconds an installation or upgrade may take; on two cores with images at hand it takes a fraction of it."""
 WEBHOOK = "blinkchamber/templates/injector-webhook.yaml"
@@ -70,20 +68,11 @@ def values(context: str, overrides: tuple[str, ...], images_file: Path | None) -
     return chosen
 
 
-def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Both as one, maps key by key; of two values that of `over`."""
-    result = dict(under)
-    for key, value in over.items():
-        mine = result.get(key)
-        result[key] = merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
-    return result
-
-
 class Release:
     """The release on one cluster. Every method raises PlatformError with one line that says the next step."""
 
     def __init__(self, context: str, progress: Progress) -> None:
-        self.cluster = Cluster(context)
+        self.api = of_context(context)
         self._progress = progress
         self._helm = helm.Config(kube_context=context, namespace=NAMESPACE)
 
@@ -95,7 +84,7 @@ class Release:
         """
         status = self.helm_status()
         if status == "deployed":
-            raise PlatformError(f"{RELEASE} is installed on {self.cluster.context}: use upgrade, or uninstall it first")
+            raise PlatformError(f"{RELEASE} is installed on {self.api.cluster}: use upgrade, or uninstall it first")
         if status:
             self._progress(f"an earlier installation is {status}: removed first")
             self._do(
@@ -113,14 +102,13 @@ class Release:
 
     def prepare(self, allow_chaos: bool = False) -> dict[str, Any]:
         """Namespaces, secrets and certificates, each only where it is missing; returns the values that name them."""
-        with self.cluster.asked("preparing"):
-            self._namespaces(allow_chaos or is_kind(self.cluster.context))
+        self._namespaces(allow_chaos or is_kind(self.api.cluster))
         return self._generated()
 
     def upgrade(self, chosen: dict[str, Any], within: int = WITHIN_S) -> None:
         """The chart as it is here, with the values given earlier and those chosen now over them."""
         if not self.helm_status():
-            raise PlatformError(f"{RELEASE} is not installed on {self.cluster.context}: install it first")
+            raise PlatformError(f"{RELEASE} is not installed on {self.api.cluster}: install it first")
         chosen = merged(chosen, self._generated())
         with helm.Chart.load(CHART) as chart:
             self._do(
@@ -139,8 +127,7 @@ class Release:
         self._do(
             lambda _: self._helm.uninstall(RELEASE, ignore_not_found=True, wait="watcher", timeout=within), "uninstall"
         )
-        with self.cluster.asked("waiting for the pods to end"):
-            self._wait("no pod is left", lambda: not self._pods(), within)
+        self._wait("no pod is left", lambda: not pods(self.api), within)
         if purge:
             self._purge(within)
 
@@ -155,7 +142,7 @@ class Release:
         except helm.HelmNotFoundError:
             return ""
         except helm.HelmError as error:
-            raise PlatformError(f"{self.cluster.context}: {_line(error)}") from None
+            raise PlatformError(f"{self.api.cluster}: {_line(error)}") from None
 
     def revision(self) -> int:
         """Number of the newest revision."""
@@ -163,34 +150,29 @@ class Release:
 
     def workloads(self) -> list[Workload]:
         """Every workload with its wanted and ready pods."""
-        with self.cluster.asked("listing workloads"):
-            return workloads(self.cluster)
+        return workloads(self.api)
 
     def unready(self) -> list[str]:
         """A line for each pod that is not ready."""
-        with self.cluster.asked("listing pods"):
-            return unready(self.cluster)
+        return unready(self.api)
 
     def _generated(self) -> dict[str, Any]:
-        with self.cluster.asked("secrets and certificates"):
-            made = generated.ensure_secrets(self.cluster)
-            authority, anew = generated.ensure_certificates(self.cluster)
+        made = generated.ensure_secrets(self.api)
+        authority, anew = generated.ensure_certificates(self.api)
         self._progress(f"secrets: {made} made; certificates: {'made' if anew else 'kept'}")
         return {"tls": {"caBundle": base64.b64encode(authority.encode()).decode()}}
 
     def _namespaces(self, allow_chaos: bool) -> None:
         for name in generated.HOLDERS:
             labels = {"app.kubernetes.io/part-of": "blinkchamber-platform"}
-            if name != SUITE_NAMESPACE:
+            if name != names.NAMESPACE:
                 labels["pod-security.kubernetes.io/enforce"] = "restricted"
-                labels |= {CHAOS_LABEL: "allowed"} if allow_chaos else {}
-            body: Any = {"metadata": {"name": name, "labels": labels}}
+                labels |= {names.LABEL: names.ALLOWED} if allow_chaos else {}
+            body = {"metadata": {"name": name, "labels": labels}}
             try:
-                self.cluster.core.patch_namespace(name, body, _request_timeout=TIMEOUT_S)
-            except ApiException as error:
-                if not not_found(error):
-                    raise
-                self.cluster.core.create_namespace(body, _request_timeout=TIMEOUT_S)
+                self.api.ask(f"label namespace {name}", self.api.core.patch_namespace, name, body)
+            except Missing:
+                self.api.ask(f"create namespace {name}", self.api.core.create_namespace, body)
 
     def _apply_webhook(self, chart: helm.Chart, chosen: dict[str, Any]) -> None:
         """Make the injector's webhook before Helm does, as Helm would own it: pods are injected only when made.
@@ -204,14 +186,11 @@ class Release:
             return
         owner = {"meta.helm.sh/release-name": RELEASE, "meta.helm.sh/release-namespace": NAMESPACE}
         body["metadata"]["annotations"] = owner
-        api = self.cluster.admission
-        with self.cluster.asked("the injector's webhook"):
-            try:
-                api.replace_mutating_webhook_configuration(body["metadata"]["name"], body, _request_timeout=TIMEOUT_S)
-            except ApiException as error:
-                if not not_found(error):
-                    raise
-                api.create_mutating_webhook_configuration(body, _request_timeout=TIMEOUT_S)
+        hooks, name, what = self.api.webhooks, body["metadata"]["name"], "apply the injector's webhook"
+        try:
+            self.api.ask(what, hooks.patch_mutating_webhook_configuration, name, body)
+        except Missing:
+            self.api.ask(what, hooks.create_mutating_webhook_configuration, body)
 
     def _do(self, action: Callable[[helm.HelmContext], Any], what: str) -> dict[str, Any]:
         """Run one of Helm's actions and say meanwhile which components are ready. Ctrl-C cancels it."""
@@ -239,8 +218,8 @@ class Release:
 
     def _tell(self, told: set[str], elapsed: float) -> None:
         try:
-            found = workloads(self.cluster)
-        except Exception:  # a busy API server: the action itself says when it matters
+            found = workloads(self.api)
+        except PlatformError:  # a busy API server: the action itself says when it matters
             return
         for workload in found:
             if workload.whole and workload.name not in told:
@@ -249,19 +228,14 @@ class Release:
             elif not workload.whole:
                 told.discard(workload.name)
 
-    def _pods(self) -> list[Any]:
-        pods = self.cluster.core.list_pod_for_all_namespaces(label_selector=PART_OF, _request_timeout=TIMEOUT_S)
-        return list(pods.items)
-
     def _purge(self, within: float) -> None:
-        def left() -> list[str]:
-            found: Any = self.cluster.core.list_namespace(label_selector=PART_OF, _request_timeout=TIMEOUT_S)
-            return [item.metadata.name for item in found.items]
+        def left() -> list[Json]:
+            found = self.api.ask("list namespaces", self.api.core.list_namespace, label_selector=PART_OF)
+            return list(found["items"])
 
-        with self.cluster.asked("removing namespaces"):
-            for name in left():
-                self.cluster.core.delete_namespace(name, _request_timeout=TIMEOUT_S)
-            self._wait("the namespaces are gone", lambda: not left(), within)
+        for name in (item["metadata"]["name"] for item in left()):
+            self.api.ask(f"delete namespace {name}", self.api.core.delete_namespace, name)
+        self._wait("the namespaces are gone", lambda: not left(), within)
         self._progress("namespaces, volumes and secrets are gone")
 
     def _wait(self, what: str, condition: Callable[[], bool], within: float) -> None:

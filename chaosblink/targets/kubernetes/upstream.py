@@ -8,7 +8,8 @@ import helm_python as helm
 import yaml
 
 from chaosblink.targets import PlatformError
-from chaosblink.targets.kubernetes.release import Progress, merged
+from chaosblink.targets.kubernetes.release import Progress
+from chaosblink.targets.kubernetes.values import merged
 from chaosblink.targets.local.layout import ROOT
 
 UPSTREAM = ROOT / "platform" / "upstream"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from chaosblink.targets.kubernetes.cluster import TIMEOUT_S, Cluster
+from chaosblink.targets.kubernetes.api import Api, Json
 
 PART_OF = "app.kubernetes.io/part-of=blinkchamber-platform"
 COMPONENT = "app.kubernetes.io/component"
@@ -27,45 +26,53 @@ class Workload:
         return self.ready == self.wanted
 
 
-def workloads(cluster: Cluster) -> list[Workload]:
+def workloads(api: Api) -> list[Workload]:
     """Every workload of the release, in order of namespace and name."""
-    sets = cluster.apps.list_stateful_set_for_all_namespaces(label_selector=PART_OF, _request_timeout=TIMEOUT_S)
-    deployments = cluster.apps.list_deployment_for_all_namespaces(label_selector=PART_OF, _request_timeout=TIMEOUT_S)
-    found = [_workload(item) for item in [*sets.items, *deployments.items]]
-    return sorted(found, key=lambda workload: (workload.namespace, workload.name))
+    lists = (api.apps.list_stateful_set_for_all_namespaces, api.apps.list_deployment_for_all_namespaces)
+    items = [item for each in lists for item in api.ask("list workloads", each, label_selector=PART_OF)["items"]]
+    return sorted(map(_workload, items), key=lambda workload: (workload.namespace, workload.name))
 
 
-def _workload(item: Any) -> Workload:
-    status = item.status
-    seen = (status.observed_generation or 0) >= item.metadata.generation
-    ready = min(status.ready_replicas or 0, status.updated_replicas or 0) if seen else 0
+def _workload(item: Json) -> Workload:
+    metadata, status = item["metadata"], item.get("status", {})
+    seen = status.get("observedGeneration", 0) >= metadata["generation"]
+    ready = min(status.get("readyReplicas", 0), status.get("updatedReplicas", 0)) if seen else 0
     return Workload(
-        item.metadata.name, item.metadata.namespace, item.metadata.labels[COMPONENT], item.spec.replicas or 0, ready
+        metadata["name"], metadata["namespace"], metadata["labels"][COMPONENT], item["spec"].get("replicas", 1), ready
     )
 
 
-def unready(cluster: Cluster) -> list[str]:
+def pods(api: Api) -> list[Json]:
+    """Every pod of the release, in all namespaces."""
+    found = api.ask("list pods", api.core.list_pod_for_all_namespaces, label_selector=PART_OF)
+    return list(found["items"])
+
+
+def unready(api: Api) -> list[str]:
     """One line for each pod that is not ready (a finished one is): where it is and what Kubernetes says of it."""
-    pods: Any = cluster.core.list_pod_for_all_namespaces(label_selector=PART_OF, _request_timeout=TIMEOUT_S)
-    return [f"{pod.metadata.namespace}/{pod.metadata.name}: {_why(pod)}" for pod in pods.items if not _ready(pod)]
+    return [
+        f"{pod['metadata']['namespace']}/{pod['metadata']['name']}: {_why(pod['status'])}"
+        for pod in pods(api)
+        if not _ready(pod["status"])
+    ]
 
 
-def _ready(pod: Any) -> bool:
-    if pod.status.phase == "Succeeded":
+def _ready(status: Json) -> bool:
+    if status.get("phase") == "Succeeded":
         return True
-    return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
 
 
-def _why(pod: Any) -> str:
-    statuses = [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
-    for status in statuses:
-        waiting, ended = status.state.waiting, status.state.terminated
-        if waiting and waiting.reason not in ("PodInitializing", "ContainerCreating"):
-            return f"{status.name} {waiting.reason} after {status.restart_count} restarts"
-        if ended and ended.exit_code:
-            return f"{status.name} ended with exit code {ended.exit_code}"
-    for condition in pod.status.conditions or []:
-        if condition.type == "PodScheduled" and condition.status != "True":
-            return f"not on a node: {condition.message}"
-    running = [status.name for status in statuses if status.state.running and not status.ready]
-    return f"{', '.join(running)} runs and is not ready" if running else str(pod.status.phase)
+def _why(status: Json) -> str:
+    boxes = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    for box in boxes:
+        waiting, ended = box["state"].get("waiting", {}), box["state"].get("terminated", {})
+        if waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
+            return f"{box['name']} {waiting['reason']} after {box['restartCount']} restarts"
+        if ended.get("exitCode"):
+            return f"{box['name']} ended with exit code {ended['exitCode']}"
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] != "True":
+            return f"not on a node: {condition.get('message', '')}"
+    running = [box["name"] for box in boxes if "running" in box["state"] and not box["ready"]]
+    return f"{', '.join(running)} runs and is not ready" if running else str(status.get("phase"))
