@@ -14,13 +14,10 @@ import pytest
 
 from chaosblink import cluster_life
 from chaosblink.experiments import plan, run_folder
-from chaosblink.platform_life import bring_up
+from chaosblink.platform_life import at_hand
 from chaosblink.report.publish import kept, print_table, publish
-from chaosblink.targets import PlatformError, open_target
 from chaosblink.targets.kubernetes import names
-from chaosblink.targets.local.bring_up import down, undisturbed
 from chaosblink.targets.local.layout import ROOT
-from chaosblink.targets.local.target import state_of
 
 Progress = Callable[[str], None]
 DEFAULT_ROUNDS = 3
@@ -58,13 +55,7 @@ def run_suites(name: str, choices: Choices, keep: bool, overrides: tuple[str, ..
         plan.load(experiment)
     if cluster_life.elsewhere():
         return cluster_life.run(name, choices.options(), overrides, keep, progress)
-    ours = not names.inside() and not state_of(name).exists()
-    if ours:
-        bring_up(name, overrides, "auto", progress)
-    elif overrides:
-        raise PlatformError(f"--set changes a platform being brought up, and {name!r} is up; `chaosblink down` first")
-    open_target(name)
-    try:
+    with at_hand(name, overrides, keep, progress):
         folder = _folder()
         seed = random.randrange(10**6) if choices.seed is None else choices.seed
         settled = replace(choices, rounds=choices.rounds or DEFAULT_ROUNDS, seed=seed)
@@ -73,11 +64,6 @@ def run_suites(name: str, choices: Choices, keep: bool, overrides: tuple[str, ..
             return code
         _conclude(folder)
         return code or (0 if kept(folder) else 1)
-    finally:
-        if ours and not keep:
-            with undisturbed():
-                down(name)
-            progress(f"platform {name} removed")
 
 
 def experiments_table() -> str:

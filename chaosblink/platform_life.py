@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from chaosblink import components
-from chaosblink.targets import Instance, Target
+from chaosblink.targets import Instance, PlatformError, Target, open_target
+from chaosblink.targets.kubernetes import names
 from chaosblink.targets.local import bring_up as local
 from chaosblink.targets.local.layout import load_values
-from chaosblink.targets.local.target import LocalTarget
+from chaosblink.targets.local.target import LocalTarget, state_of
 from chaosblink.waiting import Timeout, until
 
 REDUNDANT_WITHIN = 60.0
@@ -36,6 +37,26 @@ def bring_up(name: str, overrides: tuple[str, ...], network: str, progress: Call
         raise
     progress(f"platform {name} is up and redundant after {time.monotonic() - began:.1f} s")
     return target
+
+
+@contextlib.contextmanager
+def at_hand(name: str, overrides: tuple[str, ...], keep: bool, progress: Callable[[str], None]) -> Iterator[Target]:
+    """The platform that is up, which is left as it is; else one brought up for this and, unless `keep`, removed after.
+
+    In a pod of the suite the platform is the one beside it.
+    """
+    ours = not names.inside() and not state_of(name).exists()
+    if ours:
+        bring_up(name, overrides, "auto", progress)
+    elif overrides:
+        raise PlatformError(f"--set changes a platform being brought up, and {name!r} is up; `chaosblink down` first")
+    try:
+        yield open_target(name)
+    finally:
+        if ours and not keep:
+            with local.undisturbed():
+                local.down(name)
+            progress(f"platform {name} removed")
 
 
 def _until_redundant(target: Target, component: str) -> None:

@@ -19,12 +19,10 @@ from chaosblink.conformance.verdict_list import VerdictList
 from chaosblink.experiments import run_folder
 from chaosblink.experiments.session import versions
 from chaosblink.main_job import Interruption
-from chaosblink.platform_life import bring_up
+from chaosblink.platform_life import at_hand
 from chaosblink.report.publish import publish
-from chaosblink.targets import PlatformError, Target, open_target
-from chaosblink.targets.local.bring_up import down, undisturbed
+from chaosblink.targets import PlatformError, Target
 from chaosblink.targets.local.layout import ROOT
-from chaosblink.targets.local.target import state_of
 from chaosblink.verdicts import CONFORMANCE, Verdict
 
 WORKERS = 2
@@ -47,20 +45,8 @@ def run_conformance(
     verdicts as well; without it a new folder is made.
     """
     chosen = suites(names)
-    ours = not state_of(name).exists()
-    if ours:
-        bring_up(name, overrides, "auto", progress)
-    elif overrides:
-        raise PlatformError(f"--set changes a platform being brought up, and {name!r} is up; `chaosblink down` first")
-    target = open_target(name)
-    try:
-        with shared(target):
-            return _run(target, into, WORKERS if workers is None else workers, chosen)
-    finally:
-        if ours and not keep:
-            with undisturbed():
-                down(name)
-            progress(f"platform {name} removed")
+    with at_hand(name, overrides, keep, progress) as target, shared(target):
+        return _run(target, into, WORKERS if workers is None else workers, chosen)
 
 
 def suites(names: tuple[str, ...] = ()) -> list[Path]:
