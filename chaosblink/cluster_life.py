@@ -147,7 +147,7 @@ def _exists(name: str) -> bool:
 
 
 def _install(api: Api, overrides: tuple[str, ...], progress: Progress) -> None:
-    from chaosblink.targets.kubernetes.deploy import _kept_images
+    from chaosblink.targets.kubernetes.deploy import kept_images
     from chaosblink.targets.kubernetes.release import Release
     from chaosblink.targets.kubernetes.release import values as chosen
 
@@ -155,7 +155,7 @@ def _install(api: Api, overrides: tuple[str, ...], progress: Progress) -> None:
     if release.helm_status() == "deployed":
         progress("the platform is deployed already")
         return
-    release.install(chosen(api.cluster, overrides, _kept_images(api.cluster)))
+    release.install(chosen(api.cluster, overrides, kept_images(api.cluster)))
 
 
 def _script(path: str, *arguments: str) -> None:

@@ -18,25 +18,33 @@ from chaosblink.targets import CONTEXT, DEFAULT_NAME, TARGET, PlatformError
 BAD_INPUT = 2
 
 
-def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a PlatformError into one line and exit code 2, and SIGTERM into the clean-up that Ctrl-C gets."""
+def clear_errors_of(program: str, interrupted: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """For a program's commands: a PlatformError becomes one line and exit code 2, SIGTERM the clean-up of Ctrl-C.
 
-    @functools.wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> Any:
-        signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            return command(*arguments, **options)
-        except PlatformError as error:
-            tail = getattr(error, "log_tail", "")
-            click.echo(f"chaosblink: {error}", err=True)
-            if tail:
-                click.echo(f"last lines of its log:\n{tail}", err=True)
-            sys.exit(BAD_INPUT)
-        except KeyboardInterrupt:
-            click.echo("chaosblink: interrupted; cleaned up", err=True)
-            sys.exit(130)
+    `interrupted` is what is said after that.
+    """
 
-    return wrapped
+    def clear(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            signal.signal(signal.SIGTERM, _interrupt)
+            try:
+                return command(*arguments, **options)
+            except PlatformError as error:
+                click.echo(f"{program}: {error}", err=True)
+                if tail := getattr(error, "log_tail", ""):
+                    click.echo(f"last lines of its log:\n{tail}", err=True)
+                sys.exit(BAD_INPUT)
+            except KeyboardInterrupt:
+                click.echo(f"{program}: interrupted; {interrupted}", err=True)
+                sys.exit(130)
+
+        return wrapped
+
+    return clear
+
+
+clear_errors = clear_errors_of("chaosblink", "cleaned up")
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import signal
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
 
 import click
 
+from chaosblink.options import clear_errors_of, progress
 from chaosblink.targets import PlatformError
 
 DEFAULT_CONTEXT = "kind-blinkchamber"
 """The cluster scripts/create-kind-cluster.sh makes. Any other must be named."""
 
 
-def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a PlatformError into one line and exit code 2."""
-
-    @functools.wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> Any:
-        signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            return command(*arguments, **options)
-        except PlatformError as error:
-            click.echo(f"deploy-umbrella: {error}", err=True)
-            sys.exit(2)
-        except KeyboardInterrupt:
-            click.echo("deploy-umbrella: interrupted; `status` says what stands", err=True)
-            sys.exit(130)
-
-    return wrapped
+clear_errors = clear_errors_of("deploy-umbrella", "`status` says what stands")
 
 
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _progress() -> Callable[[str], None]:
-    began = time.monotonic()
-
-    def line(text: str) -> None:
-        click.echo(f"[{time.monotonic() - began:6.1f} s] {text}")
-
-    return line
-
-
-def _kept_images(context: str) -> Path | None:
+def kept_images(context: str) -> Path | None:
     """The tags of the images built for kind here, when there are any."""
     from chaosblink.targets.kubernetes.release import is_kind
 
@@ -91,16 +59,16 @@ def install(
     from chaosblink.targets.kubernetes.release import Release, values
     from chaosblink.targets.kubernetes.values import merged
 
-    progress = _progress()
-    chosen = values(context, overrides, images or _kept_images(context))
-    release = Release(context, progress)
+    say = progress()
+    chosen = values(context, overrides, images or kept_images(context))
+    release = Release(context, say)
     if not upstream:
         release.install(chosen, allow_chaos, within)
         return
     release.prepare(allow_chaos)
-    products.install(context, False, within, progress)
+    products.install(context, False, within, say)
     release.install(merged(products.replaced(), chosen), allow_chaos, within)
-    products.install(context, True, within, progress)
+    products.install(context, True, within, say)
 
 
 @main.command()
@@ -113,7 +81,7 @@ def upgrade(context: str, overrides: tuple[str, ...], images: Path | None, withi
     """Change values or images; all values given before stay (`helm upgrade --reuse-values`)."""
     from chaosblink.targets.kubernetes.release import Release, values
 
-    Release(context, _progress()).upgrade(values(context, overrides, images), within)
+    Release(context, progress()).upgrade(values(context, overrides, images), within)
 
 
 @main.command()
@@ -125,7 +93,7 @@ def rollback(context: str, revision: int | None, within: int) -> None:
     """Back to an earlier revision."""
     from chaosblink.targets.kubernetes.release import Release
 
-    Release(context, _progress()).rollback(revision, within)
+    Release(context, progress()).rollback(revision, within)
 
 
 @main.command()
@@ -136,7 +104,7 @@ def uninstall(context: str, purge: bool) -> None:
     """Remove the platform; without --purge the next installation finds its data again."""
     from chaosblink.targets.kubernetes.release import Release
 
-    Release(context, _progress()).uninstall(purge)
+    Release(context, progress()).uninstall(purge)
 
 
 @main.command()
@@ -146,7 +114,7 @@ def status(context: str) -> None:
     """Wanted and ready pods of every workload. Exit code 0 when all are ready, 1 when not, 2 when nothing is there."""
     from chaosblink.targets.kubernetes.release import RELEASE, Release
 
-    release = Release(context, _progress())
+    release = Release(context, progress())
     said = release.helm_status()
     if not said:
         raise PlatformError(f"{RELEASE} is not installed on {context}: scripts/deploy-umbrella.sh install")
@@ -166,7 +134,7 @@ def test(context: str) -> None:
     """Run the chart's own test on what is deployed."""
     from chaosblink.targets.kubernetes.release import Release
 
-    click.echo(Release(context, _progress()).test())
+    click.echo(Release(context, progress()).test())
 
 
 if __name__ == "__main__":
