@@ -8,13 +8,18 @@ from dataclasses import dataclass
 
 from chaosblink.checkers.finding import Finding, names, unknown
 from chaosblink.checkers.rounds import Round, store_of
-from chaosblink.history import FinalRead, Operation
+from chaosblink.history import Event, FinalRead, Operation
 
 NEEDS = ("history.jsonl", "final_reads.jsonl")
 TIMING = False
 
 LEADERS = ("leader", "primary", "master", "active")
 """What the components call the server that takes writes."""
+
+
+def says_it_leads(event: Event) -> bool:
+    """Whether in this role event an instance says that it takes writes."""
+    return event.data.get("role") in LEADERS
 
 
 @dataclass(frozen=True, slots=True)

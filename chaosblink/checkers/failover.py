@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from chaosblink.checkers.durability import LEADERS
+from chaosblink.checkers.durability import LEADERS, says_it_leads
 from chaosblink.checkers.finding import Finding, milliseconds, unknown
 from chaosblink.checkers.rounds import Round
 from chaosblink.history import Event
@@ -53,7 +53,7 @@ def check(recorded: Round, bound: float, returns: bool = False) -> Finding:
 def failover(roles: list[Event], t0: int) -> Failover:
     """Follow the `role` events (in order of time) of one group of peers across the fault at `t0` (ns)."""
     before = [event for event in roles if event.at <= t0]
-    leader = next((event.data["instance"] for event in reversed(before) if _leads(event)), "")
+    leader = next((event.data["instance"] for event in reversed(before) if says_it_leads(event)), "")
     if not leader:
         return Failover("unknown", [], why="no role event names a leader before t0")
     said = {event.data["instance"]: event.data["role"] for event in before}
@@ -74,15 +74,15 @@ def without_returns(roles: list[Event], t0: int) -> list[Event]:
 
     Once the successor says anything else (or nothing), what the old leader says counts again.
     """
-    old = next((event.data["instance"] for event in reversed(roles) if event.at <= t0 and _leads(event)), "")
+    old = next((event.data["instance"] for event in reversed(roles) if event.at <= t0 and says_it_leads(event)), "")
     kept, successor, leads = [], "", False
     for event in roles:
         instance = event.data["instance"]
-        if event.at > t0 and instance != old and _leads(event):
+        if event.at > t0 and instance != old and says_it_leads(event):
             successor = instance
         if instance == successor:
-            leads = _leads(event)
-        claims = event.at > t0 and instance == old and _leads(event) and leads
+            leads = says_it_leads(event)
+        claims = event.at > t0 and instance == old and says_it_leads(event) and leads
         kept.append(replace(event, data=event.data | {"role": ""}) if claims else event)
     return kept
 
@@ -108,7 +108,7 @@ def _promotions(after: list[Event], leader: str, said: dict[str, str]) -> tuple[
     first = None
     for event in after:
         instance = str(event.data["instance"])
-        if _leads(event):
+        if says_it_leads(event):
             first = first or event
             resumed = instance == leader and not promotions and said.get(instance) == ""
             if resumed or (instance != leader and said.get(instance) not in LEADERS):
@@ -116,10 +116,6 @@ def _promotions(after: list[Event], leader: str, said: dict[str, str]) -> tuple[
                 leader = instance
         said[instance] = event.data["role"]
     return promotions, first
-
-
-def _leads(event: Event) -> bool:
-    return event.data.get("role") in LEADERS
 
 
 def _asked(event: Event) -> int:

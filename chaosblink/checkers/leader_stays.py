@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from chaosblink.checkers.durability import LEADERS
+from chaosblink.checkers.durability import says_it_leads
 from chaosblink.checkers.finding import Finding, names, unknown
 from chaosblink.checkers.rounds import Round
 from chaosblink.history import Event
@@ -21,8 +21,8 @@ def check(recorded: Round, bound: float) -> Finding:
     groups = _groups(recorded)
     changes, gaps = [], []
     for name, roles in groups.items():
-        before = [event for event in roles if event.at <= recorded.t0 and _leads(event)]
-        after = [event for event in roles if event.at > recorded.t0 and _leads(event)]
+        before = [event for event in roles if event.at <= recorded.t0 and says_it_leads(event)]
+        after = [event for event in roles if event.at > recorded.t0 and says_it_leads(event)]
         if not before or not after:
             gaps.append(f"no role event names a leader of {name} {'after' if before else 'before'} t0")
         changes += _changes([before[-1], *after]) if before else []
@@ -48,7 +48,3 @@ def _changes(leading: list[Event]) -> list[str]:
     """`a to b` for each time that another instance says it leads."""
     said = [str(event.data["instance"]) for event in leading]
     return [f"{old} to {new}" for old, new in pairwise(said) if new != old]
-
-
-def _leads(event: Event) -> bool:
-    return event.data.get("role") in LEADERS
