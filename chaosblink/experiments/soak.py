@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import filelock
 import psycopg
 
 from chaosblink import components
@@ -23,7 +22,7 @@ from chaosblink.checkers.rounds import Round
 from chaosblink.experiments import specs
 from chaosblink.faults.injection import inject
 from chaosblink.faults.undo import rollback
-from chaosblink.targets import PlatformError, Target
+from chaosblink.targets import Target
 from chaosblink.waiting import until
 from chaosblink.workloads.final_events import read_both_sides
 from chaosblink.workloads.postgresql_path import options
@@ -127,16 +126,11 @@ def soak(target: Target, events: int, seed: int, progress: Progress) -> Soaked:
 
     When all kills are done and events are left, they are done once more, and so on.
     """
-    lock = filelock.FileLock(target.state / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise PlatformError(f"another run holds platform {target.name!r}; wait for it to end") from None
-    try:
-        return _soak(target, events, seed, progress)
-    finally:
-        rollback(target)
-        lock.release()
+    with target.hold():
+        try:
+            return _soak(target, events, seed, progress)
+        finally:
+            rollback(target)
 
 
 def _soak(target: Target, events: int, seed: int, progress: Progress) -> Soaked:
