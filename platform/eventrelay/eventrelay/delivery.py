@@ -14,7 +14,6 @@ from redis.exceptions import RedisError
 from eventrelay import inbox, metrics
 from eventrelay.connect import Connection
 from eventrelay.consumer import Consumer, ElementError, Event, Taken
-from eventrelay.source import one_line
 from eventrelay.status import Status
 
 log = logging.getLogger("eventrelay")
@@ -101,10 +100,7 @@ class Delivery:
         return AGAIN_AFTER_S
 
     def _failed(self, of: str, error: Exception) -> None:
-        metrics.ERRORS.labels(of).inc()
-        if (trouble := f"{of}: {one_line(error)}") != self._status.trouble:
-            log.warning("%s", trouble)
-        self._status.role, self._status.trouble = "waiting", trouble
+        self._status.failed(of, error)
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -67,10 +67,7 @@ class Relay:
 
     def _failed(self, of: str, error: Exception) -> None:
         """Forget everything: connections, and the cursor, since a push whose answer was lost may have happened."""
-        metrics.ERRORS.labels(of).inc()
-        if (trouble := f"{of}: {one_line(error)}") != self._status.trouble:
-            log.warning("%s", trouble)
-        self._status.role, self._status.trouble = "waiting", trouble
+        self._status.failed(of, error)
         metrics.ACTIVE.set(0)
         self._cursor, self._held_at = None, float("-inf")
         self._source.reset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from dataclasses import dataclass, field
@@ -11,8 +12,11 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from eventrelay import __version__
+from eventrelay import __version__, metrics
 from eventrelay.settings import Settings
+from eventrelay.source import one_line
+
+log = logging.getLogger("eventrelay")
 
 STALE_S = 10.0
 """An instance whose last good turn is older than this is not healthy."""
@@ -34,6 +38,13 @@ class Status:
     def good(self, role: str) -> None:
         """A turn ended well."""
         self.role, self.trouble, self.good_at = role, "", time.monotonic()
+
+    def failed(self, of: str, error: Exception) -> None:
+        """A turn failed over PostgreSQL or Redis (`of`); logged when it is another trouble than before."""
+        metrics.ERRORS.labels(of).inc()
+        if (trouble := f"{of}: {one_line(error)}") != self.trouble:
+            log.warning("%s", trouble)
+        self.role, self.trouble = "waiting", trouble
 
     @property
     def healthy(self) -> bool:
