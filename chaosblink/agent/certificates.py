@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chaosblink.agent.client import SERVER_NAME
+from chaosblink.targets.local.certificates import builder, private_pem
 
 LIFETIME = datetime.timedelta(days=90)
 """`chaosblink allow` renews them; chaos that nobody has allowed for a quarter is no longer allowed."""
@@ -21,7 +22,7 @@ def issue() -> tuple[Files, Files]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "BlinkChaos agents")])
     ca = (
-        _builder(name, name, key)
+        builder(name, name, key, LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
@@ -34,7 +35,7 @@ def _leaf(ca: x509.Certificate, signer: ec.EllipticCurvePrivateKey, name: str, u
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (
-        _builder(subject, ca.subject, key)
+        builder(subject, ca.subject, key, LIFETIME)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
@@ -44,20 +45,5 @@ def _leaf(ca: x509.Certificate, signer: ec.EllipticCurvePrivateKey, name: str, u
     return {
         "ca.crt": ca.public_bytes(serialization.Encoding.PEM),
         "tls.crt": certificate.public_bytes(serialization.Encoding.PEM),
-        "tls.key": key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
+        "tls.key": private_pem(key),
     }
-
-
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + LIFETIME)
-    )

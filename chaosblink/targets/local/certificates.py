@@ -25,7 +25,7 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"BlinkChaos CA of {platform}")])
         self._certificate = (
-            _builder(self._name, self._name, self._key, lifetime)
+            builder(self._name, self._name, self._key, lifetime)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(sign_certificates=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
@@ -42,7 +42,7 @@ class Authority:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         alternatives = [x509.DNSName(n) for n in names] + [x509.IPAddress(ipaddress.ip_address(a)) for a in addresses]
         certificate = (
-            _builder(subject, self._name, key, self._lifetime)
+            builder(subject, self._name, key, self._lifetime)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(sign_certificates=False), critical=True)
@@ -51,18 +51,24 @@ class Authority:
         )
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         pem = certificate.public_bytes(serialization.Encoding.PEM)
-        secret = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        secret = private_pem(key)
         (directory / "ca.crt").write_bytes(self.certificate())
         (directory / "tls.crt").write_bytes(pem)
         write_private(directory / "tls.key", secret)
         write_private(directory / "tls.pem", pem + secret)
 
 
-def _builder(
+def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The key as servers and clients read it: PKCS #8, not encrypted."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: datetime.timedelta
 ) -> x509.CertificateBuilder:
+    """A certificate of `key` for `subject`, valid from an hour ago for `lifetime`; not signed yet."""
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
