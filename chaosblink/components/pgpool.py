@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from chaosblink.components.postgresql import Postgresql
 from chaosblink.components.protocol import Bound, Redundancy, first_answer, no_formula
-from chaosblink.targets import Instance, Target
+from chaosblink.targets import Instance, Target, name_at
 
 UP = ("up", "waiting")
 """`waiting` is a backend that is up and has no client yet (PgPool-II manual, SHOW POOL_NODES)."""
@@ -47,7 +47,7 @@ class Pgpool:
             down = [node["hostname"] for node in nodes if node["status"] not in UP]
             if len(nodes) != len(servers) or down:
                 faults.append(f"{instance.name}: {len(nodes)} backends, down: {', '.join(down) or 'none'}")
-            elif (seen := [_name(servers, host) for host in self._primaries(instance, nodes)]) != real:
+            elif (seen := [name_at(servers, host) for host in self._primaries(instance, nodes)]) != real:
                 faults.append(f"{instance.name} takes {seen} for the primary, it is {real}")
         if faults or len(real) != 1:
             return Redundancy(False, "; ".join(faults) or f"primaries: {real}")
@@ -82,8 +82,3 @@ class Pgpool:
     def _primaries(self, instance: Instance, nodes: list[dict[str, Any]] | None = None) -> list[str]:
         seen = self.nodes(instance) if nodes is None else nodes
         return [node["hostname"] for node in seen if node["role"] == "primary" and node["status"] in UP]
-
-
-def _name(servers: list[Instance], host: str) -> str:
-    """The server PgPool means by a host; the host itself when it is none of them."""
-    return next((server.name for server in servers if server.is_at(host)), host)

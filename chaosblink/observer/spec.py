@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chaosblink.targets import Instance
+from chaosblink.targets import Instance, name_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,7 @@ class ObserverSpec:
 
     def name_of(self, address: str, components: tuple[str, ...]) -> str:
         """The instance among some components that is at this address or host name; the address itself when none is."""
-        names = (i.name for i in self.instances if i.component in components and i.is_at(address))
-        return next(names, address)
+        return name_at((i for i in self.instances if i.component in components), address)
 
     def write(self, path: Path) -> Path:
         """Write as JSON (it holds no secrets, only names of their files)."""

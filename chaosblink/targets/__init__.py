@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,11 @@ class Instance:
     def is_at(self, host: str) -> bool:
         """Whether `host` means this instance: its address, its name, or a DNS name that begins with its name."""
         return host == self.address or host.split(".")[0] == self.name
+
+
+def name_at(instances: Iterable[Instance], host: str) -> str:
+    """The instance among these that `host` means (see `Instance.is_at`); the host itself when it is none of them."""
+    return next((instance.name for instance in instances if instance.is_at(host)), host)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from chaosblink.targets import Instance
+from chaosblink.targets import Instance, name_at
 from chaosblink.workloads.following import current
 
 
@@ -117,8 +117,7 @@ class Spec:
 
     def name_of(self, component: str, address: str) -> str:
         """The instance of a component that is at this address or host name; the address itself when none is."""
-        names = (i.name for i in self.instances if i.component == component and i.is_at(address))
-        return next(names, address)
+        return name_at((i for i in self.instances if i.component == component), address)
 
     def write(self, path: Path) -> Path:
         """Write as JSON (it holds no secrets, only names of their files)."""

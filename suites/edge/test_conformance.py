@@ -19,8 +19,7 @@ from chaosblink.components.redis import Redis
 from chaosblink.components.sentinel import Sentinel
 from chaosblink.components.vault import HOST as VAULT_HOST
 from chaosblink.conformance import tls
-from chaosblink.conformance.who import who
-from chaosblink.targets import Instance, Target
+from chaosblink.targets import Instance, Target, name_at
 
 BACKENDS = ("identity", "vault", "pgpool")
 
@@ -138,7 +137,10 @@ def test_health_checks_let_traffic_to(target: Target, backend: str, up: str) -> 
 
 def test_redis_master_is_the_server_the_sentinels_call_master(target: Target) -> None:
     sentinel = Sentinel(target)
-    named = {who(target, "redis", sentinel.masters(instance)["set-1"]["ip"]) for instance in sentinel.instances()}
+    named = {
+        name_at(target.instances("redis"), sentinel.masters(instance)["set-1"]["ip"])
+        for instance in sentinel.instances()
+    }
     assert len(named) == 1, named
     member = next(i for i in Redis(target).members(1) if i.name in named)
     with Redis(target).client() as through, Redis(target).client(member) as direct:

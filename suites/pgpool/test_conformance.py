@@ -10,8 +10,7 @@ import pytest
 
 from chaosblink.components.pgpool import UP, Pgpool
 from chaosblink.components.postgresql import Postgresql
-from chaosblink.conformance.who import who
-from chaosblink.targets import Target
+from chaosblink.targets import Target, name_at
 
 
 def primary_address(target: Target) -> str:
@@ -36,7 +35,7 @@ def test_every_pgpool_has_every_server_up(target: Target) -> None:
     servers = {instance.name for instance in target.instances("postgresql")}
     for instance in target.instances("pgpool"):
         nodes = Pgpool(target).nodes(instance)
-        up = {who(target, "postgresql", node["hostname"]) for node in nodes if node["status"] in UP}
+        up = {name_at(target.instances("postgresql"), node["hostname"]) for node in nodes if node["status"] in UP}
         assert up == servers, f"{instance.name}: {nodes}"
 
 
@@ -44,8 +43,10 @@ def test_every_pgpool_takes_the_real_primary_for_the_primary(target: Target) -> 
     real = primary_address(target)
     for instance in target.instances("pgpool"):
         nodes = Pgpool(target).nodes(instance)
-        taken = [who(target, "postgresql", node["hostname"]) for node in nodes if node["role"] == "primary"]
-        assert taken == [who(target, "postgresql", real)], f"{instance.name}: {nodes}"
+        taken = [
+            name_at(target.instances("postgresql"), node["hostname"]) for node in nodes if node["role"] == "primary"
+        ]
+        assert taken == [name_at(target.instances("postgresql"), real)], f"{instance.name}: {nodes}"
 
 
 def test_writes_through_every_pgpool_reach_the_primary(target: Target) -> None:

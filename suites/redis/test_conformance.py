@@ -9,8 +9,7 @@ import pytest
 from redis.exceptions import AuthenticationError, ReadOnlyError, ResponseError
 
 from chaosblink.components.redis import Redis, connection
-from chaosblink.conformance.who import who
-from chaosblink.targets import Instance, Target
+from chaosblink.targets import Instance, Target, name_at
 from chaosblink.waiting import until
 
 DISTURBED = 3
@@ -57,7 +56,9 @@ def test_every_set_has_one_master_and_its_replicas_are_online(target: Target) ->
         master = master_of(target, number)
         replicas = {i.name for i in Redis(target).members(number) if i != master}
         state = information(target, master, "replication")
-        online = {who(target, "redis", state[f"slave{n}"]["ip"]) for n in range(state["connected_slaves"])}
+        online = {
+            name_at(target.instances("redis"), state[f"slave{n}"]["ip"]) for n in range(state["connected_slaves"])
+        }
         assert online == replicas, f"set {number}: {online} of {replicas} are attached"
         assert all(state[f"slave{n}"]["state"] == "online" for n in range(state["connected_slaves"])), state
 

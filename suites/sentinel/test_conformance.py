@@ -6,8 +6,7 @@ from typing import Any
 
 from chaosblink.components.redis import Redis
 from chaosblink.components.sentinel import Sentinel
-from chaosblink.conformance.who import who
-from chaosblink.targets import Instance, Target
+from chaosblink.targets import Instance, Target, name_at
 
 DOWN = {"s_down", "o_down", "disconnected"}
 
@@ -54,7 +53,7 @@ def test_sentinels_agree_with_each_other_and_with_the_master_itself(target: Targ
     real = {f"set-{n}": [i.name for i in masters] for n, masters in Redis(target).masters().items()}
     for instance in target.instances("sentinel"):
         masters = Sentinel(target).masters(instance)
-        seen = {name: [who(target, "redis", master["ip"])] for name, master in masters.items()}
+        seen = {name: [name_at(target.instances("redis"), master["ip"])] for name, master in masters.items()}
         assert seen == real, instance.name
 
 
@@ -76,7 +75,10 @@ def test_sentinels_know_the_replicas_of_every_set(target: Target) -> None:
         for number in redis.sets():
             masters = redis.masters()[number]
             replicas = {i.name for i in redis.members(number) if i not in masters}
-            seen = {who(target, "redis", one["ip"]) for one in asked(target, instance, "REPLICAS", f"set-{number}")}
+            seen = {
+                name_at(target.instances("redis"), one["ip"])
+                for one in asked(target, instance, "REPLICAS", f"set-{number}")
+            }
             assert seen == replicas, instance.name
 
 
