@@ -75,53 +75,46 @@ class VaultPoller:
             self._client = None
 
 
-class IdentityPoller:
-    """`GET /debug/ready`: ready, or `not ready` (412) while the database is away."""
+class HttpPoller:
+    """One plain request on a kept connection; what identity and event relay have in common."""
 
     def __init__(self, spec: ObserverSpec, instance: Instance) -> None:
         """Plain HTTP, as the edge speaks to it."""
         self.abort: Callable[[], None] | None = None
-        self._address, self._port = instance.address, instance.port
+        self._base = f"http://{instance.address}:{instance.port}"
         self._client: aiohttp.ClientSession | None = None
         del spec
+
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body."""
+        if self._client is None:
+            self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
+        async with self._client.get(self._base + path) as answer:
+            return answer.status, await answer.read()
+
+    async def close(self) -> None:
+        """Close the kept connection."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+
+class IdentityPoller(HttpPoller):
+    """`GET /debug/ready`: ready, or `not ready` (412) while the database is away."""
 
     async def ask(self) -> Answer:
         """Any status is an answer."""
-        if self._client is None:
-            self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
-        async with self._client.get(f"http://{self._address}:{self._port}/debug/ready") as answer:
-            await answer.read()
-        return Answer("ready" if answer.status == 200 else "not ready")
-
-    async def close(self) -> None:
-        """Close the kept connection."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        status, _ = await self.get("/debug/ready")
+        return Answer("ready" if status == 200 else "not ready")
 
 
-class EventrelayPoller:
+class EventrelayPoller(HttpPoller):
     """`GET /status`: active, standby, consumer, or waiting while it has no database or no Redis."""
-
-    def __init__(self, spec: ObserverSpec, instance: Instance) -> None:
-        """Plain HTTP."""
-        self.abort: Callable[[], None] | None = None
-        self._address, self._port = instance.address, instance.port
-        self._client: aiohttp.ClientSession | None = None
-        del spec
 
     async def ask(self) -> Answer:
         """ValueError or KeyError when it is no relay that answers."""
-        if self._client is None:
-            self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
-        async with self._client.get(f"http://{self._address}:{self._port}/status") as answer:
-            return Answer(str(json.loads(await answer.read())["role"]))
-
-    async def close(self) -> None:
-        """Close the kept connection."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        _, body = await self.get("/status")
+        return Answer(str(json.loads(body)["role"]))
 
 
 class EdgePoller:
