@@ -6,8 +6,10 @@ import asyncio
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import cycle
 from statistics import median
 
 import aiohttp
@@ -22,9 +24,8 @@ from chaosblink.targets import Target
 from chaosblink.workloads.addresses import turns
 from chaosblink.workloads.attempt import Attempt
 from chaosblink.workloads.https import trust
-from chaosblink.workloads.login import LoginFailed
+from chaosblink.workloads.login import LoginFailed, Tokens
 from chaosblink.workloads.login_path import log_in, people
-from chaosblink.workloads.spec import LoginRoute
 
 ROLES_HZ = 2.0
 PATIENCE_S = 1.0
@@ -143,22 +144,20 @@ def _watches(target: Target, board: Board) -> Watches:
 async def _logins(target: Target, board: Board) -> None:
     """One login due every second, whether or not the last one came back."""
     route, under_way = specs.login_route(target), set()
-    turn = 0
-    while True:
-        task = asyncio.ensure_future(_login(route, turn, board))
+    edges, context = turns(route.address), trust(route.ca_file)
+    for number, person in enumerate(cycle(people(route))):
+        attempt = Attempt("watch", number, 0, LOGIN_DEADLINE_S)
+        task = asyncio.ensure_future(_login(partial(log_in, route, edges, context, person, attempt), attempt, board))
         under_way.add(task)
         task.add_done_callback(under_way.discard)
-        turn += 1
         await asyncio.sleep(LOGIN_EVERY_S)
 
 
-async def _login(route: LoginRoute, turn: int, board: Board) -> None:
-    everyone = people(route)
-    attempt = Attempt("watch", turn, 0, LOGIN_DEADLINE_S)
+async def _login(log_one_in: Callable[[], Awaitable[Tokens]], attempt: Attempt, board: Board) -> None:
     began, ok, why = time.monotonic(), False, ""
     try:
         async with asyncio.timeout(LOGIN_DEADLINE_S):
-            await log_in(route, turns(route.address), trust(route.ca_file), everyone[turn % len(everyone)], attempt)
+            await log_one_in()
         ok = True
     except LoginFailed as error:
         why = str(error)
