@@ -25,11 +25,6 @@ def unknown(why: str) -> Finding:
     return Finding("unknown", None, why)
 
 
-def at_most(measured: float, bound: float, why: str = "") -> Finding:
-    """Pass when the measured value does not exceed the bound, fail otherwise; `why` explains either."""
-    return Finding("pass" if measured <= bound else "fail", measured, why)
-
-
 def names(offenders: Sequence[str]) -> str:
     """`a, b, c, d, e and 7 more`."""
     shown = ", ".join(offenders[:NAMED])

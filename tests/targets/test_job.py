@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,22 +15,9 @@ from chaosblink.targets import PlatformError
 from chaosblink.targets.kubernetes import fetch, job, values
 from chaosblink.targets.kubernetes.api import Api, connect
 from chaosblink.targets.kubernetes.fetch import Reader
+from tests.targets import fake_api
 
 PODS = "/api/v1/namespaces/chaosblink/pods"
-
-
-def _neighbour() -> ModuleType:
-    path = Path(__file__).with_name("fake_api.py")
-    spec = importlib.util.spec_from_file_location("fake_api", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_api"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-fake_api = _neighbour()
 
 
 class Applied:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import datetime
 import gzip
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -25,24 +23,11 @@ from chaosblink.targets.kubernetes.api import Api, Away, connect
 from chaosblink.targets.kubernetes.listing import NOWHERE
 from chaosblink.targets.kubernetes.manifests import render
 from chaosblink.targets.kubernetes.target import KubernetesTarget
+from tests.targets import fake_api
 
 CONTEXT = "kind-somewhere"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/chaosblink/leases/chaosblink-run"
 TOKEN = "/api/v1/namespaces/chaosblink/secrets/chaosblink-run-token"
-
-
-def _neighbour() -> ModuleType:
-    path = Path(__file__).with_name("fake_api.py")
-    spec = importlib.util.spec_from_file_location("fake_api", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_api"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-fake_api = _neighbour()
 
 
 @pytest.fixture
