@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
+from chaosblink import cluster_life
 from chaosblink.conformance.exposure import writings
 from chaosblink.conformance.lock import shared
 from chaosblink.conformance.verdict_list import VerdictList
@@ -44,6 +45,10 @@ def run_conformance(
     `names` are folders of `suites/` (all when empty). `into` is the folder of a chaos run whose report shall show the
     verdicts as well; without it a new folder is made.
     """
+    if cluster_life.elsewhere():
+        raise PlatformError(
+            "conformance is not run on clusters yet; leave out --target and --context for a local platform"
+        )
     chosen = suites(names)
     with at_hand(name, overrides, keep, progress) as target, shared(target):
         return _run(target, into, WORKERS if workers is None else workers, chosen)

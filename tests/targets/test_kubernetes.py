@@ -107,6 +107,7 @@ def test_a_cluster_without_the_platform_is_said_to_have_none(api: Any) -> None:
         (["up", "--context", CONTEXT], False, "only kind clusters are made here"),
         (["exec", "--context", CONTEXT, "vault-0", "ls"], False, "kubectl exec"),
         (["stop", "--context", CONTEXT, "vault-0"], False, "cannot be kept down"),
+        (["conformance", "--context", CONTEXT], False, "not run on clusters yet"),
     ],
 )
 def test_the_command_line_refuses_in_one_line_with_exit_code_2(
