@@ -55,6 +55,8 @@ class Node:
         self.name, self.state = name, state
         self.settings: dict[str, Any] = {}
         self._cgroups, self._partition = cgroups, partition
+        self.run_addresses: list[str] = []
+        """Where the clients of the run are whose faults are carried out now."""
         self._pods: dict[str, Pod] = {}
         for place in journal.open_faults(self):
             for victim in journal.load(place).victims:
@@ -92,10 +94,10 @@ class Node:
         return self._eldest_first(self._server(instance))
 
     def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True, clients: bool = True) -> None:
-        """Drop the pod's packets, but for those between it and its node; PlatformError with `clients` false."""
-        if not clients:
-            raise PlatformError("an agent cannot tell the run's clients from others: they are cut off too")
-        self._partition.cut(self._anyone(instance), inbound, outbound)
+        """Drop the pod's packets, but for those between it and its node, and the run's own unless `clients`."""
+        if not clients and not self.run_addresses:
+            raise PlatformError("the run did not say where its clients are: they would be cut off too")
+        self._partition.cut(self._anyone(instance), inbound, outbound, [] if clients else self.run_addresses)
 
     def rejoin(self, instance: Instance) -> None:
         """Undo `isolate`; no error when the pod, and its network with it, is gone."""
@@ -112,12 +114,12 @@ class Node:
         return "a kubelet restarts what is stopped" if fault == "stop" else ""
 
     def start(self, instance: Instance) -> None:
-        """PlatformError: that is the kubelet's."""
-        raise PlatformError(f"the kubelet has not started {instance.name} again")
+        """Undo `stop`; the process itself is started by its kubelet alone."""
+        self.rejoin(instance)
 
     def stop(self, instance: Instance) -> None:
-        """PlatformError: a kubelet restarts what is stopped."""
-        raise PlatformError(f"{instance.name} cannot be kept down: the kubelet restarts what ends")
+        """Keep down what was killed: a kubelet starts it again, and nobody reaches it until `start`."""
+        self._partition.cut(self._anyone(instance), inbound=True, outbound=True)
 
     def whereabouts(self, instance: Instance) -> dict[str, str]:  # noqa: ARG002
         """Nothing: CPU is asked for by `cpu`."""

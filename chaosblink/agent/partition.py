@@ -13,8 +13,11 @@ from chaosblink.targets import PlatformError
 TABLE = "inet chaosblink"
 
 
-def node_addresses() -> list[str]:
-    """The node's own addresses: the kubelet probes its pods from there, as it would do on a node that is cut off."""
+def own_addresses() -> list[str]:
+    """The addresses of where this process runs.
+
+    An agent's are its node's: the kubelet probes its pods from there, as it would do on a node that is cut off.
+    """
     own = [
         a.address.split("%")[0] for each in psutil.net_if_addrs().values() for a in each if a.family.name != "AF_PACKET"
     ]
@@ -24,12 +27,12 @@ def node_addresses() -> list[str]:
 class Partition:
     """The cuts of one node's pods; a pod is named by any of its processes. PlatformError when nft refuses."""
 
-    def __init__(self, spared: Callable[[], list[str]] = node_addresses) -> None:
+    def __init__(self, spared: Callable[[], list[str]] = own_addresses) -> None:
         self._spared = spared
 
-    def cut(self, pid: int, inbound: bool, outbound: bool) -> None:
-        """Drop and count every packet to or from the pod, but those of its own loopback and of its node."""
-        spared = self._spared()
+    def cut(self, pid: int, inbound: bool, outbound: bool, also_spared: list[str] | None = None) -> None:
+        """Drop and count every packet to or from the pod, but those of its own loopback, of its node and of those named."""
+        spared = sorted({*self._spared(), *(also_spared or [])})
         lines = [f"add table {TABLE}", f"delete table {TABLE}", f"add table {TABLE}"]  # in one step, whatever was there
         if inbound:
             lines += _chain("in", "input", "iif", "saddr", spared)

@@ -78,6 +78,7 @@ class Verbs:
             for victim in victims:
                 self._make_sure(victim)
             with self._lock:
+                self._node.run_addresses = [str(address) for address in body.get("run_addresses", [])]
                 entry = journal.plan(self._node, fault, body["arguments"], body["selector"], victims, ttl)
                 effect = carry_out(self._node, entry, arm=_guarded)
             return {"t0": effect.t0, "proof": effect.proof}

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chaosblink.agent.client import Agent, Reply
+from chaosblink.agent.partition import own_addresses
 from chaosblink.agent.verbs import FAULTS
 from chaosblink.faults import journal
 from chaosblink.faults.effect import Effect, Fault, FaultError, Victim
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MOMENTS = ("asked", "signalled", "gone_at", "frozen_at", "cut", "first_drop_after", "first_drop_before")
 """Keys of a proof that hold a moment of the agent's clock; `pids_gone_at` holds one a process."""
+ARGUMENTS = {"kill": {"stays_down"}, "isolate": {"inbound", "outbound", "clients"}}
 UNCERTAIN_MS = 20.0
 """A wider bracket is shown as uncertainty: docs/measuring.md rule 1."""
 INJECTING_S, UNDOING_S = 60.0, 90.0
@@ -50,8 +52,8 @@ class ByAgents:
         """The fault of that name; FaultError when agents have none or it has no such argument."""
         if name not in FAULTS:
             raise FaultError(f"{name} is no fault of a cluster's agents; they have {', '.join(FAULTS)}")
-        if (name != "isolate" and arguments) or set(arguments) - {"inbound", "outbound"}:
-            raise FaultError(f"{name} has no argument {', '.join(arguments)}")
+        if unknown := set(arguments) - ARGUMENTS.get(name, set()):
+            raise FaultError(f"{name} has no argument {', '.join(sorted(unknown))}")
         return AgentFault(self._target, name, ttl, arguments)
 
 
@@ -67,7 +69,11 @@ class AgentFault:
         def one(agent: Agent, own: list[Victim]) -> Reply:
             agent.ask("contact", {})  # opens the connection, whose handshake would else widen the bracket
             keep_contact(agent)
-            return agent.ask(self._name, self._body(own) | {"ttl": self._ttl, "selector": ""}, INJECTING_S)
+            return agent.ask(
+                self._name,
+                self._body(own) | {"ttl": self._ttl, "selector": "", "run_addresses": own_addresses()},
+                INJECTING_S,
+            )
 
         replies = self._each_node(victims, one)
         t0 = min(reply.earliest(reply.result["t0"]) for reply in replies.values())

@@ -78,6 +78,50 @@ def test_a_kill_ends_the_server_and_spares_what_is_beside_it(agent: Any, pods: A
     agent.client().ask("undo", _body(victims, "kill"))
 
 
+class Cuts:
+    """A partition that only writes down what it is asked: the boxes here have no network of their own."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    def cut(self, _pid: int, _inbound: bool, _outbound: bool, spared: list[str] | None = None, **_ways: bool) -> None:
+        self.asked.append(spared)
+
+    def mend(self, _pid: int) -> None:
+        self.asked.append("mend")
+
+    def dropped(self, _pid: int) -> int | None:
+        return 1 if self.asked and self.asked[-1] != "mend" else None
+
+
+def test_a_kill_that_stays_down_cuts_the_pod_off_until_it_is_undone(
+    agent: Any, pods: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuts = Cuts()
+    monkeypatch.setattr(cuts, "cut", lambda _pid, inbound, outbound: cuts.asked.append((inbound, outbound)))
+    monkeypatch.setattr(agent.node, "_partition", cuts)
+    asked = pods.add("postgresql-0")
+    body = _body(_victims(agent, asked), "kill") | {"arguments": {"stays_down": True}}
+    agent.client().ask("kill", body)
+    pods.run(asked["uid"], "f" * 64, ["sleep", "600"])  # the kubelet's new container
+    assert cuts.asked == [(True, True)]
+    agent.client().ask("undo", body)
+    assert cuts.asked == [(True, True), "mend"]
+
+
+def test_a_partition_spares_the_runs_clients_only_when_it_says_so(
+    agent: Any, pods: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuts = Cuts()
+    monkeypatch.setattr(agent.node, "_partition", cuts)
+    body = _body(_victims(agent, pods.add("redis-0", "redis")), "isolate") | {"run_addresses": ["198.19.64.9"]}
+    agent.client().ask("isolate", body | {"arguments": {"clients": False}})
+    agent.client().ask("isolate", body)
+    assert cuts.asked == [["198.19.64.9"], []]
+    with pytest.raises(PlatformError, match="did not say where its clients are"):
+        agent.client().ask("isolate", body | {"arguments": {"clients": False}, "run_addresses": []})
+
+
 def test_a_namespace_without_the_label_is_not_touched(agent: Any, pods: Any) -> None:
     victims = _victims(agent, pods.add("postgresql-0"))
     pods.labelled = False

@@ -78,3 +78,11 @@ def test_a_cut_can_be_one_way(pod: int) -> None:
     assert not _reaches(pod, THERE)
     assert (partition.dropped(pod) or 0) > 0
     partition.mend(pod)
+
+
+def test_the_runs_own_clients_are_spared_when_they_are_named(pod: int) -> None:
+    partition = Partition(spared=list)
+    partition.cut(pod, inbound=True, outbound=True, also_spared=[THERE])
+    assert _reaches(pod, THERE)
+    partition.cut(pod, inbound=True, outbound=True)
+    assert not _reaches(pod, THERE)
