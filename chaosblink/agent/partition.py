@@ -31,7 +31,7 @@ class Partition:
         self._spared = spared
 
     def cut(self, pid: int, inbound: bool, outbound: bool, also_spared: list[str] | None = None) -> None:
-        """Drop and count every packet to or from the pod, but those of its own loopback, of its node and of those named."""
+        """Drop and count every packet to or from the pod, but those of its own loopback, its node and those named."""
         spared = sorted({*self._spared(), *(also_spared or [])})
         lines = [f"add table {TABLE}", f"delete table {TABLE}", f"add table {TABLE}"]  # in one step, whatever was there
         if inbound:
