@@ -36,9 +36,15 @@ def take_precedence() -> None:
     On a busy machine its own delay would be read as theirs. It needs a third of a core, which the kernel grants a
     real-time process first (and never more than 95 %). A nice value would not do: with sched_autogroup it only counts
     among the processes of one session (sched(7)).
+
+    In a pod the kernel may have no real-time share for the control group (cgroup v1, cpu.rt_runtime_us 0). There a nice
+    value does count, among the processes of the pod; against other pods its node's share of the CPU decides.
     """
-    with contextlib.suppress(PermissionError):
+    try:
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except PermissionError:
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, -15)
 
 
 def quieten(loop: asyncio.AbstractEventLoop) -> None:

@@ -81,7 +81,7 @@ def upgrade(context: str, overrides: tuple[str, ...], images: Path | None, withi
     """Change values or images; all values given before stay (`helm upgrade --reuse-values`)."""
     from chaosblink.targets.kubernetes.release import Release, values
 
-    Release(context, progress()).upgrade(values(context, overrides, images), within)
+    Release(context, progress()).upgrade(values(context, overrides, images or kept_images(context)), within)
 
 
 @main.command()
