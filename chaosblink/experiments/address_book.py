@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chaosblink.targets import Instance, PlatformError, Target
 
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 1.0
 
 
 class AddressBook:

@@ -47,9 +47,8 @@ class Campaign:
         self._streams.mkdir(parents=True)
         self._book.__enter__()
         python = [sys.executable, "-m"]
-        logins = specs.workload(
-            self._target, f"{self._run.name}-logins", self._streams, [specs.login_path()], self._book.path
-        )
+        login = specs.paced(self._target, [specs.login_path()])
+        logins = specs.workload(self._target, f"{self._run.name}-logins", self._streams, login, self._book.path)
         watched = [self._component, BEHIND.get(self._component, self._component)]
         observer = specs.observer(self._target, self._streams, watched, self._book.path)
         self._logins = self._start("logins", [*python, "chaosblink.workloads", str(logins.write(self._file("logins")))])

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from chaosblink.experiments.specs import pace
 from chaosblink.targets import Target, entrance
 from chaosblink.targets.local.layout import ROOT
 
@@ -48,6 +49,7 @@ def command(target: Target, *options: str) -> list[str]:
 
 def headless(target: Target, logins: Path) -> tuple[list[str], dict[str, str]]:
     """Command and environment of the load beside an experiment; each request becomes a line of `logins`."""
-    options = ["--headless", "--users", str(USERS), "--spawn-rate", str(USERS), "--shape", "steady"]
+    users = str(USERS // pace(target))
+    options = ["--headless", "--users", users, "--spawn-rate", users, "--shape", "steady"]
     options += ["--logins", str(logins), "--only-summary", "--loglevel", "WARNING"]
     return command(target, *options), environment(target)

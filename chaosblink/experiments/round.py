@@ -75,8 +75,8 @@ class Round:
     ) -> None:
         self._target, self._planned, self._component, self._progress = target, planned, component, progress
         self._weakened, self._book = weakened, book
-        self._focus = specs.focus_paths(component, planned.set)
-        self._paths = self._focus + specs.bystander_paths(self._focus)
+        self._focus = specs.paced(target, specs.focus_paths(component, planned.set))
+        self._paths = self._focus + specs.paced(target, specs.bystander_paths(self._focus))
         self._needed = {path.path: NEEDED if path in self._focus else FEW for path in self._paths}
         self._run_id = f"{run.name}-{planned.experiment}-{planned.round}"
         self.folder = run / planned.folder
@@ -201,7 +201,7 @@ class Round:
         write_lines(self.folder / "timeline.jsonl", [Event(time.monotonic_ns(), kind, data)])
 
     def _write_round(self, wall: str, bounds: dict[str, Any]) -> None:
-        paths = [*self._focus, *specs.bystander_paths(self._focus), specs.login_path()]
+        paths = [*self._paths, *specs.paced(self._target, [specs.login_path()])]
         in_focus = {p.path for p in self._focus} or {"login"}
         content = {
             "experiment": self._planned.experiment,

@@ -78,7 +78,7 @@ def install(
 @within_option
 @clear_errors
 def upgrade(context: str, overrides: tuple[str, ...], images: Path | None, within: int) -> None:
-    """Change values or images; all values given before stay (`helm upgrade --reuse-values`)."""
+    """Change values or images; all values given before stay (as `helm upgrade --reset-then-reuse-values`)."""
     from chaosblink.targets.kubernetes.release import Release, values
 
     Release(context, progress()).upgrade(values(context, overrides, images or kept_images(context)), within)

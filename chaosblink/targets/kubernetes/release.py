@@ -106,14 +106,18 @@ class Release:
         return self._generated()
 
     def upgrade(self, chosen: dict[str, Any], within: int = WITHIN_S) -> None:
-        """The chart as it is here, with the values given earlier and those chosen now over them."""
+        """The chart as it is here, its defaults too, with the values given earlier and those chosen now over them.
+
+        Helm's own --reuse-values keeps the defaults of the chart that is deployed: a new chart would change nothing.
+        """
         if not self.helm_status():
             raise PlatformError(f"{RELEASE} is not installed on {self.api.cluster}: install it first")
-        chosen = merged(chosen, self._generated())
+        given = dict(self._helm.get_values(RELEASE))
+        chosen = merged(merged(given, chosen), self._generated())
         with helm.Chart.load(CHART) as chart:
             self._do(
                 lambda context: self._helm.upgrade(
-                    chart, RELEASE, chosen, context=context, wait="watcher", timeout=within, reuse_values=True
+                    chart, RELEASE, chosen, context=context, wait="watcher", timeout=within, reset_values=True
                 ),
                 "upgrade",
             )
