@@ -36,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Markers of the conformance suites, and of tests that take minutes and are asked for by an option of their own."""
     config.addinivalue_line("markers", "soak: sends many events through a run of kills; needs --soak EVENTS")
     config.addinivalue_line("markers", "disturbs: takes an instance away for a moment, so no other test runs beside it")
+    config.addinivalue_line("markers", "measures_time: takes a busy machine's delays for its own, so it runs alone")
     config.addinivalue_line("markers", "only_on(kind, why): what is tested exists on this kind of target alone")
 
 

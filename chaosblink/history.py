@@ -15,6 +15,8 @@ BEHIND = {"pgpool": "postgresql", "sentinel": "redis"}
 """The store that a component without data of its own serves: a fault in it is judged by the writes there."""
 EDGE_REDIS = "redis-master"
 """The edge's Redis entrance (`redis-master/fresh`) leads to the master of set 1."""
+OTHERS = "others"
+"""Whose `cpu` events tell what neither the platform nor the run used."""
 
 
 def store_of(path: str) -> str:
@@ -66,7 +68,7 @@ class Event:
     role      component, instance, role ("" = no answer), asked (ns when the question was sent)
     view      component, instance, of, sees   (who a Sentinel, repmgr node, PgPool or proxy takes for the leader)
     redundant component, redundant (bool), why
-    cpu       instance, percent (of one core, since the sample before), rss
+    cpu       instance, percent (of one core, since the sample before), rss; `others` also cores (of the machine)
     tick      late (ns)               (a 10 ms watchdog tick that came more than 50 ms late)
     mark      text
     """

@@ -1,8 +1,8 @@
 """All rounds of one experiment under load: the clients that last the whole experiment, and the rounds between them.
 
 Integrity writers live for one round and have keys of their own. The login prober, Locust and the observer live as long
-as the experiment: a login is due only five times a second, and the hundred successes a recording needs before and after
-a fault would otherwise cost 40 s of each round. Each round's files get their part of these streams afterwards.
+as the experiment: a login is due only five times a second, and the successes a recording needs before and after a fault
+would otherwise cost each round up to 40 s. Each round's files get their part of these streams afterwards.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from chaosblink.targets import Target
 from chaosblink.waiting import until
 
 Progress = Callable[[str], None]
-LOGINS = NEEDED + 10
-"""Logins between two faults: those open at either end count for neither of the rounds."""
+STAYS_UP = 50
+"""Successes with which a path counts as back (docs/measuring.md rule 5), the login also where it is not in focus."""
+OPEN = 10
+"""Logins open at either end of the calm between two faults, which count for neither of the rounds."""
 
 
 class Campaign:
@@ -37,6 +39,8 @@ class Campaign:
         self._target, self._run, self._progress = target, run, progress
         self._weakened = weakened
         self._component = component(load(experiment))
+        in_focus = not specs.focus_paths(self._component, redis_set=1)
+        self._logins_needed = OPEN + (NEEDED if in_focus else STAYS_UP)
         earlier = len(list((run / experiment).glob("streams-*")))
         self._streams = run / experiment / f"streams-{earlier + 1}"
         self._companions: list[Companion] = []
@@ -84,11 +88,11 @@ class Campaign:
         """Wait for the logins a recording needs; PlatformError when a client has died, whose part would be missing."""
 
         def enough() -> bool:
-            return self._logins.succeeded("login") - self._logins_had >= LOGINS
+            return self._logins.succeeded("login") - self._logins_had >= self._logins_needed
 
         for companion in self._companions:
             companion.check()
-        until(enough, within=90, what=f"{LOGINS} successful logins between two faults", every=0.2)
+        until(enough, within=90, what=f"{self._logins_needed} successful logins between two faults", every=0.2)
 
     def _count_logins_from_here(self) -> None:
         self._logins_had = self._logins.succeeded("login")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -16,7 +17,8 @@ import uvloop
 
 from chaosblink.history import Event
 from chaosblink.observer.agent_cpu import AgentSampler
-from chaosblink.observer.processes import CpuSampler
+from chaosblink.observer.others import OthersSampler
+from chaosblink.observer.processes import CpuSampler, read_processes
 from chaosblink.observer.spec import ObserverSpec, read_observer_spec
 from chaosblink.observer.watches import Watches
 from chaosblink.workloads.following import follow
@@ -46,9 +48,11 @@ async def run(spec: ObserverSpec) -> None:
 
 
 async def _sample(spec: ObserverSpec, recorder: Recorder) -> None:
-    sampler = CpuSampler(spec.processes)
+    sampler, others = CpuSampler(spec.processes), OthersSampler(run=os.getppid())
     while spec.processes:
-        for event in sampler.sample():
+        processes = read_processes()
+        members = sampler.members(processes)
+        for event in [*sampler.sample(processes, members), *others.sample(processes, members)]:
             recorder.event(event)
         await asyncio.sleep(1 / spec.cpu_hz)
     if spec.agents:

@@ -16,6 +16,7 @@ from chaosblink.observer.spec import Processes
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+PF_KTHREAD = 0x00200000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Process:
     started: int
     cpu_s: float
     rss: int
+    kernel: bool = False
+    """A thread of the kernel's own."""
 
 
 def read_processes() -> dict[int, Process]:
@@ -40,7 +43,8 @@ def read_processes() -> dict[int, Process]:
             except OSError:
                 continue
             cpu = sum(int(field) for field in fields[11:15]) * TICK_S
-            found[int(name)] = Process(int(name), int(fields[1]), int(fields[19]), cpu, int(fields[21]) * PAGE)
+            kernel = bool(int(fields[6]) & PF_KTHREAD)
+            found[int(name)] = Process(int(name), int(fields[1]), int(fields[19]), cpu, int(fields[21]) * PAGE, kernel)
     return found
 
 
@@ -57,10 +61,9 @@ class CpuSampler:
         self._owners: dict[tuple[int, int], str | None] = {}
         self._before: dict[str, tuple[int, float]] = {}
 
-    def sample(self) -> list[Event]:
+    def sample(self, processes: Mapping[int, Process], members: Mapping[str, list[int]]) -> list[Event]:
         """One `cpu` event an instance; the first sample of an instance only sets the mark."""
-        processes = read_processes()
-        members, now = self._members(processes), time.monotonic_ns()
+        now = time.monotonic_ns()
         events = []
         for name, pids in members.items():
             total = sum(processes[pid].cpu_s for pid in pids)
@@ -73,7 +76,8 @@ class CpuSampler:
                 events.append(Event(now, "cpu", {"instance": name, "percent": round(percent, 1), "rss": rss}))
         return events
 
-    def _members(self, processes: dict[int, Process]) -> dict[str, list[int]]:
+    def members(self, processes: Mapping[int, Process]) -> dict[str, list[int]]:
+        """The pids of each instance."""
         members: dict[str, list[int]] = {n: [] for n in (*self._namespaces.values(), *self._directories.values())}
         for process in processes.values():
             owner = self._owner(process)

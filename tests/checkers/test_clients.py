@@ -130,3 +130,33 @@ def test_six_percent_of_late_starts_disturb_and_five_do_not() -> None:
 def test_a_round_may_carry_its_own_threshold() -> None:
     tick = Event(T0 + SECOND, "tick", {"late": 300 * MS})
     assert disturbance(a_round([], [tick], disturbed_threshold=400)) == ""
+
+
+def used_by_others(percent: float, begins_s: float, ends_s: float, cores: int = 2) -> list[Event]:
+    """Samples four times a second from 10 s before the fault to 20 s after it: others are idle but for one time."""
+    events = []
+    for quarter in range(-40, 80):
+        busy = begins_s * 4 <= quarter < ends_s * 4
+        data = {"instance": "others", "percent": percent if busy else 4.0, "rss": 0, "cores": cores}
+        events.append(Event(T0 + quarter * SECOND // 4, "cpu", data))
+    return events
+
+
+def test_a_machine_that_others_use_after_the_fault_disturbs() -> None:
+    assert "used 60% of the machine's CPU" in disturbance(a_round([], used_by_others(120, 1, 8)))
+    assert disturbance(a_round([], used_by_others(120, 1, 8, cores=8))) == ""
+
+
+@pytest.mark.parametrize(("begins_s", "ends_s"), [(-9, 0), (3, 4.5)])
+def test_others_before_the_fault_or_for_a_moment_do_not_disturb(begins_s: float, ends_s: float) -> None:
+    assert disturbance(a_round([], used_by_others(120, begins_s, ends_s))) == ""
+
+
+def test_others_below_the_bound_do_not_disturb_and_above_it_do() -> None:
+    assert disturbance(a_round([], used_by_others(48, -10, 20))) == ""
+    assert disturbance(a_round([], used_by_others(52, -10, 20))) != ""
+
+
+def test_an_instance_that_works_is_not_others() -> None:
+    events = [Event(event.at, "cpu", {**event.data, "instance": "vault-0"}) for event in used_by_others(150, 0, 20)]
+    assert disturbance(a_round([], events)) == ""

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from chaosblink.waiting import until
 from tests.platform.conftest import Cli
+
+BROKEN = {
+    "sentinel-2": ("sentinel", "sentinels-know-each-other"),
+    "pgpool-1": ("pgpool", "every-pgpool-has-every-server-up"),
+    "identity-1": ("edge", "health-checks-let-traffic-to[identity-all]"),
+}
+"""An instance that is stopped, and the suite and promise that must object."""
 
 
 def verdicts(stdout: str) -> dict[str, str]:
@@ -27,23 +34,27 @@ def test_a_healthy_platform_conforms(cli: Cli, platform: str) -> None:
     assert words["pass"] > 150, words
 
 
-@pytest.mark.parametrize(
-    ("instance", "suite", "broken"),
-    [
-        ("sentinel-2", "sentinel", "sentinel/sentinels-know-each-other"),
-        ("pgpool-1", "pgpool", "pgpool/every-pgpool-has-every-server-up"),
-        ("identity-1", "edge", "edge/health-checks-let-traffic-to[identity-all]"),
-    ],
-)
-def test_an_instance_that_is_down_is_seen(cli: Cli, platform: str, instance: str, suite: str, broken: str) -> None:
-    cli("stop", "--name", platform, instance)
+@pytest.fixture(scope="module")
+def of_a_broken_platform(cli: Cli, platform: str) -> Iterator[dict[str, str]]:
+    """Verdicts of the suites of three instances that were down at once; the platform is whole again at the end."""
     try:
-        done = cli("conformance", "--name", platform, "--suite", suite)
+        for instance in BROKEN:
+            cli("stop", "--name", platform, instance)
+        suites = [option for suite, _ in BROKEN.values() for option in ("--suite", suite)]
+        done = cli("conformance", "--name", platform, *suites)
         assert done.returncode == 1, done.stdout[-2000:]
-        assert verdicts(done.stdout)[broken] == "fail"
+        yield verdicts(done.stdout)
     finally:
-        cli("start", "--name", platform, instance)
-        until(lambda: cli("status", "--name", platform).returncode == 0, 90, "the platform is whole again", every=1.0)
+        for instance in BROKEN:
+            cli("start", "--name", platform, instance)
+        whole = cli("status", "--name", platform, "--within", "90")
+        assert whole.returncode == 0, whole.stdout
+
+
+@pytest.mark.parametrize("instance", BROKEN)
+def test_an_instance_that_is_down_is_seen(of_a_broken_platform: dict[str, str], instance: str) -> None:
+    suite, promise = BROKEN[instance]
+    assert of_a_broken_platform[f"{suite}/{promise}"] == "fail"
 
 
 def test_an_unknown_suite_is_one_line(cli: Cli, platform: str) -> None:

@@ -8,11 +8,15 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from chaosblink.history import Operation, Outcome, read_events, read_operations
 from chaosblink.workloads.attempt import Attempt, Refused, judge
 from chaosblink.workloads.prober import Prober, watchdog
 from chaosblink.workloads.recorder import Recorder
 from chaosblink.workloads.spec import PathSpec
+
+pytestmark = pytest.mark.measures_time
 
 
 class FakePath:

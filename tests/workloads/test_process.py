@@ -135,6 +135,7 @@ def test_the_observer_writes_roles_views_and_cpu(
         assert process.wait(timeout=10) == 0
     cpu = [event for event in read_events(tmp_path / "timeline.jsonl") if event.kind == "cpu"]
     assert any(event.data["instance"] == "redis-master-0" and event.data["rss"] > 1_000_000 for event in cpu)
+    assert any(event.data["instance"] == "others" and event.data["cores"] >= 1 for event in cpu)
 
 
 def _said(folder: Path, kind: str, instance: str, value: str) -> bool:

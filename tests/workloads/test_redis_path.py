@@ -69,6 +69,7 @@ def test_no_sentinel_means_never_sent(spec: Spec, sentinel: object) -> None:
     assert {op.reason for op in operations} <= {"no-master", "deadline-before-sending"}
 
 
+@pytest.mark.measures_time
 def test_a_pause_of_about_a_second_is_read_within_two_intervals(spec: Spec, redis_server: object) -> None:
     """The ruler (docs/measuring.md rule 9): median of five pauses whose true length is recorded beside them."""
     pauses: list[tuple[int, int]] = []

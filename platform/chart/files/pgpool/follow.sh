@@ -5,7 +5,7 @@
 # would miss one that came and went between two health checks, and once all backends were down at the same time it
 # never takes one back by itself.
 
-LAST_PRIMARY="" NO_ATTACH_BEFORE=0
+LAST_PRIMARY="" NO_ATTACH_BEFORE=0 HEARD=0 LEFT_OUT=""
 
 follow() {
   local known="" real checked=0 pause=1 wrong_since=""
@@ -18,6 +18,7 @@ follow() {
       [[ -z $real ]] || open_session "$(conninfo_of "$real")"
     fi
     note_primary "$real"
+    [[ -n $real ]] || leave_out_silent_primary
     [[ -n $real && $real == "$known" ]] || wrong_since=""
     # Standbys wait while a primary is sought: asking for them logs in to every backend, the dead one included.
     if [[ -n $real ]] && { [[ $real != "$known" ]] || ((SECONDS - checked >= pause)); }; then
@@ -42,9 +43,22 @@ stuck() {
 }
 
 note_primary() {
-  [[ -n $1 && $1 != "$LAST_PRIMARY" ]] || return 0
+  [[ -n $1 ]] || return 0
+  HEARD=$SECONDS LEFT_OUT=""
+  [[ $1 != "$LAST_PRIMARY" ]] || return 0
   [[ -z $LAST_PRIMARY ]] || NO_ATTACH_BEFORE=$((SECONDS + PGPOOL_ATTACH_DELAY))
   LAST_PRIMARY=$1
+}
+
+# A frozen primary accepts connections and never answers. PgPool asks every backend it has up who is primary, without a
+# time limit, as soon as any of them fails: it then hears nothing until the frozen one thaws. So that one is left out
+# before another is promoted, whose followers start anew. Should it answer again, `correct_primary` takes it back.
+leave_out_silent_primary() {
+  [[ -n $LAST_PRIMARY && -z $LEFT_OUT ]] && ((SECONDS - HEARD >= PGPOOL_SILENT_TIMEOUT)) || return 0
+  log "backend $LAST_PRIMARY was primary and has been silent for $((SECONDS - HEARD)) s: leaving it out"
+  # one that is down already is refused, as it should be
+  pcp pcp_detach_node -n "$LAST_PRIMARY" >/dev/null 2>&1 || true
+  LEFT_OUT=$LAST_PRIMARY
 }
 
 conninfo_of() {
@@ -62,8 +76,9 @@ real_primary() {
 }
 
 timeline_if_primary() {
-  local timeline
-  timeline=$(timeout 3 psql -XAtqw -d "$(conninfo_of "$1")" -c "SELECT CASE WHEN pg_is_in_recovery() THEN ''
+  local timeline patience=3
+  [[ $1 != "$LEFT_OUT" ]] || patience=1 # the others' answers wait for this one
+  timeline=$(timeout "$patience" psql -XAtqw -d "$(conninfo_of "$1")" -c "SELECT CASE WHEN pg_is_in_recovery() THEN ''
     ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END" 2>/dev/null) || return 0
   [[ -z $timeline ]] || echo "$((16#$timeline)) $1"
 }
