@@ -99,7 +99,7 @@ def run(name: str, arguments: list[str], overrides: tuple[str, ...], keep: bool,
 def _run(api: Api, name: str, arguments: list[str], progress: Progress, host: str) -> int:
     kind = os.environ.get(TARGET, "kubernetes")
     folder = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{kind}"
-    job = Job(api, ["run", *arguments], command_options(name), folder, host)
+    job = Job(api, ["run", *arguments], command_options(name), folder=folder, host=host)
     progress(f"Job {job.name} in cluster {api.cluster}")
     try:
         code = job.run(click.echo)

@@ -1,4 +1,4 @@
-"""The container engine of a kind cluster's host, by its command line: Docker, or podman (with platform/kind's store)."""
+"""The container engine of a kind cluster's host, by its command line: Docker, or podman with our store."""
 
 from __future__ import annotations
 

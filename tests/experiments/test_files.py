@@ -55,7 +55,7 @@ def test_it_has_what_a_round_needs(name: str) -> None:
     assert content["runtime"]["rollbacks"]["strategy"] == "always"
     assert [control["provider"]["module"] for control in content["controls"]] == ["chaosblink.controls"]
     assert content["rollbacks"][-1]["provider"]["func"] == "revert"
-    assert plan.faults(content) <= set(faults.NAMES)
+    assert plan.faults(content) <= {*faults.NAMES, *faults.OF_NODES}
     assert plan.faults(content)
 
 
@@ -99,11 +99,14 @@ def test_the_list_tells_each_experiment_whether_it_is_default_and_how_long_it_ta
 def test_a_fault_the_platform_does_not_allow_is_not_run_and_says_why() -> None:
     target = object.__new__(LocalTarget)
     target.layout = Layout("x", load_values(), "127.18.0", namespaces=False)
-    assert set(plan.not_run(sorted(plan.known()), target)) == {
+    nodes = {name for name in plan.known() if plan.takes_a_node(plan.load(name))}
+    assert nodes
+    assert set(plan.not_run(sorted(plan.known()), target)) == nodes | {
         "postgresql-primary-isolate",
         "redis-master-isolate",
         "vault-leader-isolate",
     }
     assert "loopback" in plan.not_run(["vault-leader-isolate"], target)["vault-leader-isolate"]
     target.layout = Layout("x", load_values(), "198.18.0", namespaces=True)
-    assert plan.not_run(sorted(plan.known()), target) == {}
+    assert set(plan.not_run(sorted(plan.known()), target)) == nodes
+    assert all("kind cluster" in why for why in plan.not_run(sorted(nodes), target).values())

@@ -48,12 +48,14 @@ def commit() -> str:
 class Job:
     """One command in the cluster; remove it whatever became of it."""
 
-    def __init__(self, api: Api, arguments: list[str], options: str, folder: str = "", host: str = "") -> None:
+    def __init__(
+        self, api: Api, arguments: list[str], options: str, image: str = "", folder: str = "", host: str = ""
+    ) -> None:
         """`arguments` of `chaosblink`; `folder` is the run's, on the volume; `host` is the node faults' driver's."""
         self._api = api
         self.name = f"chaosblink-{arguments[0]}-{time.strftime('%H%M%S')}-{secrets.token_hex(2)}"
         found = values.of_release(api)
-        self.image = values.suite_image(found)
+        self.image = image or values.suite_image(found)
         variables = pod_variables(api, self.image, arguments, options, folder, host)
         self._objects = render("job", name=self.name, **variables)
         self._applier = Applier(api)
