@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
+
 from chaosblink.faults import journal, processes
 from chaosblink.faults.effect import Effect, Fault, FaultError, Victim, instances_of, snapshot
 from chaosblink.faults.isolate import Isolate
@@ -17,6 +19,10 @@ from chaosblink.waiting import until
 
 DEATH_S, STATE_S = 10.0, 10.0
 """Seconds until a killed node's first process is gone, and until the engine says what was asked for."""
+
+
+LASTING_S = 30.0
+"""A process that has lived for this long is a server or what holds one, and no probe's."""
 
 
 class ByEngine:
@@ -64,7 +70,11 @@ class OneNode:
 
 
 class KillNode:
-    """Every process of a node ends at once, as when its machine lost power. t0 is when its first was seen gone."""
+    """Every process of a node ends at once, as when its machine lost power.
+
+    t0 is when the first of those that had lived for a while was seen gone: the kernel ends them one after the other,
+    the node's own first process last, on a busy machine seconds later. A short-lived one may end by itself meanwhile.
+    """
 
     def __init__(self, target: Nodes) -> None:
         self._target = target
@@ -73,7 +83,8 @@ class KillNode:
         """Kill and return once the engine, too, says that the node is down."""
         asked = time.monotonic_ns()
         proofs = [self._kill(v, i) for v, i in zip(victims, instances_of(self._target, victims), strict=True)]
-        return Effect("kill", victims, min(p["gone_at"] for p in proofs), {"asked": asked, "victims": proofs})
+        t0 = min(proof["first_gone_at"] for proof in proofs)
+        return Effect("kill", victims, t0, {"asked": asked, "victims": proofs})
 
     def revert(self, effect: Effect) -> None:
         """Start the node again, at the address it had."""
@@ -92,9 +103,9 @@ class KillNode:
         return lines
 
     def _kill(self, victim: Victim, instance: Instance) -> dict[str, Any]:
-        first = {victim.pid: victim.processes[victim.pid]}
-        with processes.held(first) as handles, ThreadPoolExecutor(max_workers=1) as watcher:
-            if not handles:
+        lasting = {pid: tick for pid, tick in victim.processes.items() if pid == victim.pid or _lasts(pid)}
+        with processes.held(lasting) as handles, ThreadPoolExecutor(max_workers=1) as watcher:
+            if victim.pid not in handles:
                 raise FaultError(f"kill: {victim.instance} ended before it was killed")
             end = watcher.submit(processes.ends, handles, DEATH_S)
             self._target.engine.kill(victim.instance)
@@ -106,8 +117,17 @@ class KillNode:
             "instance": victim.instance,
             "pid": victim.pid,
             "started": victim.started,
+            "first_gone_at": min(gone.values()),
             "gone_at": gone[victim.pid],
+            "processes": len(gone),
         }
+
+
+def _lasts(pid: int) -> bool:
+    try:
+        return time.time() - psutil.Process(pid).create_time() > LASTING_S
+    except psutil.NoSuchProcess:
+        return False
 
 
 class PauseNode:

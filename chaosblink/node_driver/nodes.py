@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from chaosblink.agent.foreign import NoPlatform
 from chaosblink.agent.partition import Partition, Uplink
 from chaosblink.faults import journal, processes
@@ -77,9 +79,14 @@ class Nodes(NoPlatform):
         return Lifetime(found.pid, found.started, found.id) if found.runs else None
 
     def processes(self, instance: Instance) -> list[int]:
-        """The node's first process, with which all others end."""
+        """The node's processes, its first one first; all others come from that one, and end with it."""
         found = self.container(instance)
-        return [found.pid] if found.runs else []
+        if not found.runs:
+            return []
+        try:
+            return [found.pid, *(each.pid for each in psutil.Process(found.pid).children(recursive=True))]
+        except psutil.NoSuchProcess:  # it ended meanwhile
+            return []
 
     def isolate(self, instance: Instance, inbound: bool = True, outbound: bool = True, clients: bool = True) -> None:
         """Drop what enters and leaves the node; PlatformError with `clients` false."""
@@ -112,7 +119,7 @@ class Nodes(NoPlatform):
         raise PlatformError(f"{instance.name} is not shut down in order")
 
     def strangers(self, instance: Instance, ticks: dict[int, int]) -> list[int]:
-        """Of some processes (pid to start tick) those that live and are not the node's first."""
+        """Of some processes (pid to start tick) those that live and are not the node's."""
         own = self.processes(instance)
         return [pid for pid, tick in ticks.items() if pid not in own and processes.started(pid) == tick]
 
