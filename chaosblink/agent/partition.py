@@ -62,8 +62,10 @@ class Uplink(Partition):
     INTERFACE = "eth0"
     """The one interface of a kind node that leads out of it."""
 
-    def cut(self, pid: int, inbound: bool, outbound: bool) -> None:
+    def cut(self, pid: int, inbound: bool, outbound: bool, also_spared: list[str] | None = None) -> None:
         """Drop and count every packet that comes into the node or leaves it; pods on it still reach each other."""
+        if also_spared:
+            raise PlatformError("a node that is cut off is cut off from everybody")
         lines = [f"add table {TABLE}", f"delete table {TABLE}", f"add table {TABLE}"]
         for chosen, hook, way in ((inbound, "prerouting", "iifname"), (outbound, "postrouting", "oifname")):
             if chosen:

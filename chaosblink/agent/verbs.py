@@ -38,6 +38,9 @@ class Subject(Protocol):
 class Breakable(Target, Protocol):
     """The target an agent works on."""
 
+    run_addresses: list[str]
+    """Where the clients of the run are whose faults are carried out now."""
+
     def know(self, subject: Any, /) -> Instance:
         """From now on it is one of the instances."""
 

@@ -20,16 +20,8 @@ from chaosblink.targets import PlatformError, Target
 if TYPE_CHECKING:
     from chaosblink.targets.kubernetes.target import KubernetesTarget
 
-MOMENTS = (
-    "asked",
-    "signalled",
-    "gone_at",
-    "first_gone_at",
-    "frozen_at",
-    "cut",
-    "first_drop_after",
-    "first_drop_before",
-)
+GONE, DROPPED = ("first_gone_at", "gone_at", "frozen_at"), ("cut", "first_drop_after", "first_drop_before")
+MOMENTS = ("asked", "signalled", *GONE, *DROPPED)
 """Keys of a proof that hold a moment of the agent's clock; `pids_gone_at` holds one a process."""
 ARGUMENTS = {"kill": {"stays_down"}, "isolate": {"inbound", "outbound", "clients"}}
 UNCERTAIN_MS = 20.0

@@ -45,6 +45,7 @@ class Nodes(NoPlatform):
     def __init__(self, engine: Engine, state: Path, uplink: Partition) -> None:
         self.name, self.state, self.engine = engine.cluster, state, engine
         self._uplink = uplink
+        self.run_addresses: list[str] = []  # nobody asks for them to be spared: see `isolate`
         self._machines: dict[str, Machine] = {}
         for place in journal.open_faults(self):
             for victim in journal.load(place).victims:
