@@ -16,7 +16,7 @@ from chaosblink.waiting import Timeout
 
 logger = logging.getLogger("chaostoolkit")
 
-__all__ = ["isolate", "kill", "kill_mid_batch", "pause", "revert", "stop"]
+__all__ = ["isolate", "kill", "kill_mid_batch", "node_isolate", "node_kill", "node_pause", "pause", "revert", "stop"]
 
 
 def kill(victim: str, ttl: float = TTL_S, stays_down: bool = False) -> dict[str, Any]:
@@ -55,6 +55,25 @@ def isolate(
     With `inbound` or `outbound` false the cut is one-way; with `clients` false the run's own clients still reach it.
     """
     return _inject("isolate", victim, ttl, inbound=inbound, outbound=outbound, clients=clients)
+
+
+def node_kill(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Kill the whole node under the instance `victim` names, or the `control-plane`, as when its machine lost power.
+
+    It stays down until `revert`, at most `ttl` seconds. Needs the driver on a kind cluster's host; every instance on
+    the node is a victim. Refused for the node that carries the suite.
+    """
+    return _inject("node-kill", victim, ttl)
+
+
+def node_pause(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Freeze the whole node under the instance `victim` names until `revert`; as `node_kill` otherwise."""
+    return _inject("node-pause", victim, ttl)
+
+
+def node_isolate(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Cut the whole node under the instance `victim` names off until `revert`; instances on it reach each other."""
+    return _inject("node-isolate", victim, ttl)
 
 
 def revert() -> list[str]:

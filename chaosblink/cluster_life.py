@@ -6,11 +6,13 @@ import datetime
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from chaosblink.experiments import run_folder
+from chaosblink.node_driver.beside import driver as node_driver
 from chaosblink.targets import TARGET, PlatformError
 from chaosblink.targets.kubernetes import names, values
 from chaosblink.targets.kubernetes.allowing import allow
@@ -63,12 +65,13 @@ def there(name: str, arguments: list[str]) -> int:
     """Exit code of a `chaosblink` command that is carried out beside the platform, its output in this terminal."""
     api = connect(name)
     guard(api)
-    job = Job(api, arguments, command_options(name))
-    try:
-        return job.run(click.echo)
-    finally:
-        with undisturbed():
-            job.remove()
+    with node_driver(api.cluster, click.echo) if arguments[0] == "rollback" else nullcontext("") as host:
+        job = Job(api, arguments, command_options(name), host=host)
+        try:
+            return job.run(click.echo)
+        finally:
+            with undisturbed():
+                job.remove()
 
 
 def run(name: str, arguments: list[str], overrides: tuple[str, ...], keep: bool, progress: Progress) -> int:
@@ -84,7 +87,8 @@ def run(name: str, arguments: list[str], overrides: tuple[str, ...], keep: bool,
     try:
         api = connect(name)
         guard(api)
-        return _run(api, name, arguments, progress)
+        with node_driver(api.cluster, progress) as host:
+            return _run(api, name, arguments, progress, host)
     finally:
         if ours and not keep:
             with undisturbed():
@@ -92,10 +96,10 @@ def run(name: str, arguments: list[str], overrides: tuple[str, ...], keep: bool,
             progress(f"cluster kind-{name} removed")
 
 
-def _run(api: Api, name: str, arguments: list[str], progress: Progress) -> int:
+def _run(api: Api, name: str, arguments: list[str], progress: Progress, host: str) -> int:
     kind = os.environ.get(TARGET, "kubernetes")
     folder = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{kind}"
-    job = Job(api, ["run", *arguments], command_options(name), folder=folder)
+    job = Job(api, ["run", *arguments], command_options(name), folder=folder, host=host)
     progress(f"Job {job.name} in cluster {api.cluster}")
     try:
         code = job.run(click.echo)

@@ -11,8 +11,9 @@ from chaoslib.exceptions import ActivityFailed
 from chaosblink import components
 from chaosblink.faults import FaultError, undo
 from chaosblink.faults.timeline import mark
-from chaosblink.selectors import SINGLE
+from chaosblink.selectors import CONTROL_PLANE, SINGLE, resolve
 from chaosblink.targets import PlatformError, Target, entrance, open_target
+from chaosblink.targets.kubernetes.target import KubernetesTarget
 from chaosblink.waiting import Timeout, until
 from chaosblink.workloads.login import LoginFailed
 from chaosblink.workloads.login_path import login_once
@@ -23,7 +24,7 @@ logger = logging.getLogger("chaostoolkit")
 STEADY_WITHIN_S = 15.0
 """How long a steady state may take to show: longer than two logins' deadline, shorter than anyone would wait."""
 
-__all__ = ["becomes_led", "becomes_redundant", "healthy", "login_succeeds", "nothing_left", "redundant"]
+__all__ = ["becomes_led", "becomes_redundant", "healthy", "login_succeeds", "nothing_left", "on_a_worker", "redundant"]
 
 
 def redundant(component: str, within: float = STEADY_WITHIN_S) -> bool:
@@ -85,6 +86,24 @@ def healthy(component: str) -> bool:
     if ill:
         logger.warning(f"not healthy: {', '.join(ill)}")
     return not ill
+
+
+def on_a_worker(victim: str) -> bool:
+    """Whether whom `victim` names sits on a node that is not the control plane, as the node faults' driver tells them.
+
+    With the control plane its own leader is lost too, and that is another fault.
+    """
+    target = _target()
+    if not isinstance(target, KubernetesTarget):
+        raise ActivityFailed(f"{victim} sits on no node: {target.cannot('node-kill')}")
+    try:
+        (node,) = target.host().ask("lifetimes", {"pods": [{"role": CONTROL_PLANE}]}).result
+        there = [i.name for i in resolve(target, victim) if i.node == node["instance"]]
+    except PlatformError as error:
+        raise ActivityFailed(str(error)) from None
+    if there:
+        logger.warning(f"{', '.join(there)} ({victim}) sits on the control plane; kill it, and it leads elsewhere")
+    return not there
 
 
 def login_succeeds(within: float = STEADY_WITHIN_S) -> bool:

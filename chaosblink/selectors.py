@@ -12,6 +12,8 @@ from chaosblink.targets import Instance, PlatformError, Target
 SEED = "CHAOSBLINK_SEED"
 SINGLE = ("leader", "primary", "master")
 """Roles only one instance may have (in Redis: one of a set); two of them is a platform no fault should be put on."""
+CONTROL_PLANE = "control-plane"
+"""Names a node and no instance: the one with the cluster's API. For faults of whole nodes alone."""
 PATTERN = re.compile(r"(?P<component>[a-z]+)/(?P<role>[a-z]+|\*)(@(?P<set>[0-9]+))?(:(?P<count>[1-9]))?")
 
 

@@ -14,14 +14,14 @@ from chaosblink.agent.partition import Partition
 from chaosblink.agent.permission import Permission
 from chaosblink.agent.server import application, serve
 from chaosblink.agent.verbs import Guardian, Verbs
-from chaosblink.targets.kubernetes.agents import AgentApi
+from chaosblink.targets.kubernetes.agents import of_this_agent
 
 
 async def run() -> None:
     """Until SIGTERM, which undoes what is open."""
     name, state = os.environ["NODE_NAME"], Path(os.environ.get("AGENT_STATE", "/var/lib/chaosblink-agent"))
     node = Node(name, state, Cgroups(), Partition())
-    permission = Permission(AgentApi(), name)
+    permission = Permission(of_this_agent(), name)
     guardian, stop = Guardian(node), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

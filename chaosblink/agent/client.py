@@ -67,7 +67,7 @@ class Agent:
             answer = self._client.post(
                 f"/v1/{verb}",
                 json=body,
-                timeout=httpx.Timeout(within, connect=CONNECT_S),
+                timeout=httpx.Timeout(within, connect=min(within, CONNECT_S)),
                 extensions={"sni_hostname": SERVER_NAME},
             )
             got = time.monotonic_ns()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import psutil
 
 from chaosblink.agent.cgroups import Cgroups
+from chaosblink.agent.foreign import NoPlatform
 from chaosblink.agent.partition import Partition
 from chaosblink.faults import journal, processes
 from chaosblink.observer.processes import read_processes
@@ -41,19 +41,16 @@ def pod_of(place: dict[str, Any]) -> Pod:
     )
 
 
-class Node:
+class Node(NoPlatform):
     """Target interface (see `chaosblink.targets.Target`) over the pods of this node that were made known to it.
 
     A kubelet runs what is here and restarts what ends: starting and stopping are not an agent's to do.
     """
 
     kind = "node"
-    options = ""
-    ca_file = Path("/dev/null")
 
     def __init__(self, name: str, state: Path, cgroups: Cgroups, partition: Partition) -> None:
         self.name, self.state = name, state
-        self.settings: dict[str, Any] = {}
         self._cgroups, self._partition = cgroups, partition
         self.run_addresses: list[str] = []
         """Where the clients of the run are whose faults are carried out now."""
@@ -121,34 +118,6 @@ class Node:
         """Keep down what was killed: a kubelet starts it again, and nobody reaches it until `start`."""
         self._partition.cut(self._anyone(instance), inbound=True, outbound=True)
 
-    def whereabouts(self, instance: Instance) -> dict[str, str]:  # noqa: ARG002
-        """Nothing: CPU is asked for by `cpu`."""
-        return {}
-
-    def endpoint(self, name: str) -> tuple[str, int]:
-        """PlatformError: an agent is no client of the platform."""
-        raise _foreign(name)
-
-    def secret(self, name: str) -> str:
-        """PlatformError: an agent has no secret of the platform."""
-        raise _foreign(name)
-
-    def secret_file(self, name: str) -> Path:
-        """PlatformError: an agent has no secret of the platform."""
-        raise _foreign(name)
-
-    def log(self, instance: Instance, after: float = 0) -> str:  # noqa: ARG002
-        """PlatformError: logs are read through the API."""
-        raise _foreign(instance.name)
-
-    def log_end(self, instance: Instance) -> float:
-        """PlatformError: logs are read through the API."""
-        raise _foreign(instance.name)
-
-    def hold(self) -> AbstractContextManager[None]:
-        """PlatformError: runs exclude each other by a lease."""
-        raise _foreign("lease")
-
     def strangers(self, instance: Instance, ticks: dict[int, int]) -> list[int]:
         """Of some processes (pid to start tick) those that live and are not the pod's server."""
         own = self._server(instance)
@@ -188,7 +157,3 @@ class Node:
 
     def _instance(self, pod: Pod) -> Instance:
         return Instance(pod.name, pod.component, 0, "", 0, self.name)
-
-
-def _foreign(what: str) -> PlatformError:
-    return PlatformError(f"an agent knows nothing of {what}")

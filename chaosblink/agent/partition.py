@@ -1,4 +1,4 @@
-"""Cuts a pod off from all others: a table of nft in the pod's own network namespace."""
+"""Cuts a pod or a node off from all others: a table of nft in its own network namespace."""
 
 from __future__ import annotations
 
@@ -47,10 +47,35 @@ class Partition:
 
     def dropped(self, pid: int) -> int | None:
         """Packets dropped so far; None while nothing is cut."""
-        said = json.loads(_nft(pid, ["-j", "list", "ruleset"]))["nftables"]
-        rules = [e["rule"] for e in said if "rule" in e and e["rule"]["table"] == TABLE.split()[1]]
+        try:
+            said = json.loads(_nft(pid, ["-j", "list", "table", *TABLE.split()]))["nftables"]
+        except _NoTable:
+            return None
+        rules = [each["rule"] for each in said if "rule" in each]
         counters = [part["counter"]["packets"] for rule in rules for part in rule["expr"] if "counter" in part]
         return sum(counters) if counters else None
+
+
+class Uplink(Partition):
+    """The cuts of whole nodes: what passes the node's own interface, its pods' packets to other nodes included."""
+
+    INTERFACE = "eth0"
+    """The one interface of a kind node that leads out of it."""
+
+    def cut(self, pid: int, inbound: bool, outbound: bool, also_spared: list[str] | None = None) -> None:
+        """Drop and count every packet that comes into the node or leaves it; pods on it still reach each other."""
+        if also_spared:
+            raise PlatformError("a node that is cut off is cut off from everybody")
+        lines = [f"add table {TABLE}", f"delete table {TABLE}", f"add table {TABLE}"]
+        for chosen, hook, way in ((inbound, "prerouting", "iifname"), (outbound, "postrouting", "oifname")):
+            if chosen:
+                lines.append(f"add chain {TABLE} {hook} {{ type filter hook {hook} priority -300; policy accept; }}")
+                lines.append(f'add rule {TABLE} {hook} {way} "{self.INTERFACE}" counter drop')
+        _nft(pid, ["-f", "-"], "\n".join(lines))
+
+
+class _NoTable(PlatformError):
+    """Nothing is cut."""
 
 
 def _chain(name: str, hook: str, interface: str, address: str, spared: list[str]) -> list[str]:
@@ -69,7 +94,9 @@ def _nft(pid: int, arguments: list[str], script: str = "") -> str:
     try:
         done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
-        raise PlatformError(f"the agent's image lacks {error.filename}") from None
+        raise PlatformError(f"{error.filename} is not installed here") from None
+    if "list" in arguments and "No such file or directory" in done.stderr:
+        raise _NoTable("there is no table")
     if done.returncode:
         raise PlatformError(f"nft refused: {' '.join(done.stderr.split())[:300]}")
     return done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from chaosblink.agent.node import Pod
@@ -29,11 +30,12 @@ class Asked(Protocol):
         """SHA-256 of the present run's token, hexadecimal; empty while there is no run."""
 
 
-class Permission:
-    """The answers of the API, and of the token the last one while the API is away."""
+class RunsToken:
+    """The token of the run that holds the cluster; while the API is away, the last answer stands."""
 
-    def __init__(self, api: Asked, node: str) -> None:
-        self._api, self._node = api, node
+    def __init__(self, present: Callable[[], str]) -> None:
+        """`present` is the digest of the present run's token, as `Asked.token_digest`."""
+        self._present = present
         self._digest, self._asked = "", -ASK_AGAIN_S
 
     def holds(self, token: str) -> bool:
@@ -41,6 +43,24 @@ class Permission:
         if not self._fits(token) or time.monotonic() - self._asked >= ASK_AGAIN_S:
             self._ask()
         return self._fits(token)
+
+    def _fits(self, token: str) -> bool:
+        return bool(self._digest) and hmac.compare_digest(digest(token), self._digest)
+
+    def _ask(self) -> None:
+        self._asked = time.monotonic()
+        try:
+            self._digest = self._present()
+        except PlatformError:
+            return  # the API is away: whoever held the cluster holds it still
+
+
+class Permission(RunsToken):
+    """What an agent may do, by the answers of the API."""
+
+    def __init__(self, api: Asked, node: str) -> None:
+        super().__init__(api.token_digest)
+        self._api, self._node = api, node
 
     def pod(self, asked: dict[str, Any]) -> Pod:
         """The pod, made sure of: on this node, with that UID, in a labelled namespace; FaultError otherwise."""
@@ -62,13 +82,3 @@ class Permission:
             if box["name"] != component and box.get("containerID")
         ]
         return Pod(name, namespace, component, uid, tuple(beside))
-
-    def _fits(self, token: str) -> bool:
-        return bool(self._digest) and hmac.compare_digest(digest(token), self._digest)
-
-    def _ask(self) -> None:
-        self._asked = time.monotonic()
-        try:
-            self._digest = self._api.token_digest()
-        except PlatformError:
-            return  # the API is away: whoever held the cluster holds it still

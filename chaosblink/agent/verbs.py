@@ -7,27 +7,65 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from chaosblink.agent.node import Node, Pod
 from chaosblink.faults import driver, journal
 from chaosblink.faults.carrying_out import carry_out
 from chaosblink.faults.effect import FaultError, Victim, snapshot
 from chaosblink.faults.undo import undo
+from chaosblink.targets import Instance, Target
 
 FAULTS = ("kill", "pause", "isolate")
 LONGEST_TTL_S = 3600.0
 Body = dict[str, Any]
-Verify = Callable[[Body], Pod]
-"""Makes sure of a pod (`namespace`, `name`, `uid`): on this node, in a labelled namespace; FaultError otherwise."""
+
+
+class Subject(Protocol):
+    """Whatever an agent breaks: a pod (chaosblink/agent/node.py), or a node (chaosblink/node_driver/nodes.py)."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def uid(self) -> str:
+        """What tells it from others of that name, before and after it."""
+
+    def place(self) -> Body:
+        """It as JSON, by which an agent finds it after its own restart."""
+
+
+class Breakable(Target, Protocol):
+    """The target an agent works on."""
+
+    run_addresses: list[str]
+    """Where the clients of the run are whose faults are carried out now."""
+
+    def know(self, subject: Any, /) -> Instance:
+        """From now on it is one of the instances."""
+
+    def strangers(self, instance: Instance, ticks: dict[int, int]) -> list[int]:
+        """Of some processes (pid to start tick) those that live and are not the instance's."""
+
+    def usage(self, subjects: list[Any], /) -> dict[str, tuple[float, int]]:
+        """By name: CPU seconds so far, and resident bytes."""
+
+
+Verify = Callable[[Body], Subject]
+"""Makes sure that it may be broken (a pod is `namespace`, `name`, `uid`); FaultError otherwise."""
+
+
+def _guarded(_entry: Path) -> None:
+    """The agent's own guardian sees to the end of what stands in its journal; no reverter of its own is needed."""
 
 
 class Verbs:
     """What one agent does. FaultError for everything it will not or cannot do."""
 
-    def __init__(self, node: Node, verify: Verify) -> None:
-        self._node, self._verify = node, verify
-        self._seen: dict[str, Pod] = {}
+    def __init__(self, node: Breakable, verify: Verify, arm: Callable[[Path], None] = _guarded) -> None:
+        """`arm` sees to the end of a fault beside the guardian, where nobody restarts an agent that was killed."""
+        self._node, self._verify, self._arm = node, verify, arm
+        self._seen: dict[str, Subject] = {}
         self._lock = threading.Lock()  # a fault at a time: two of them on one pod would undo each other
         self.known: dict[str, Callable[[Body], Any]] = {
             "contact": lambda _: {},
@@ -67,7 +105,8 @@ class Verbs:
         victims = _victims(body)
         for victim in victims:
             self._node.know(self._known(victim.place))
-        return driver.of(self._node).fault(self._fault(body["fault"]), 1, body["arguments"]).residue(victims)
+        name = self._fault(body["fault"])
+        return driver.of(self._node, name).fault(name, 1, body["arguments"]).residue(victims)
 
     def _injector(self, fault: str) -> Callable[[Body], Body]:
         def inject(body: Body) -> Body:
@@ -80,19 +119,19 @@ class Verbs:
             with self._lock:
                 self._node.run_addresses = [str(address) for address in body.get("run_addresses", [])]
                 entry = journal.plan(self._node, fault, body["arguments"], body["selector"], victims, ttl)
-                effect = carry_out(self._node, entry, arm=_guarded)
+                effect = carry_out(self._node, entry, arm=self._arm)
             return {"t0": effect.t0, "proof": effect.proof}
 
         return inject
 
     def _make_sure(self, victim: Victim) -> None:
-        """FaultError unless the pod may be broken and the processes named are its server's."""
+        """FaultError unless it may be broken and the processes named are its server's."""
         instance = self._node.know(self._verify(victim.place))
         if strangers := self._node.strangers(instance, victim.processes):
             raise FaultError(f"processes {strangers} are not those of {victim.instance}")
 
-    def _known(self, asked: Body) -> Pod:
-        """A pod that was made sure of, now or earlier in this life."""
+    def _known(self, asked: Body) -> Subject:
+        """A subject that was made sure of, now or earlier in this life."""
         uid = str(asked["uid"])
         if uid not in self._seen:
             self._seen[uid] = self._verify(asked)
@@ -102,10 +141,6 @@ class Verbs:
         if name not in FAULTS:
             raise FaultError(f"an agent has no fault {name!r}; there are {', '.join(FAULTS)}")
         return name
-
-
-def _guarded(_entry: Path) -> None:
-    """The agent's own guardian sees to the end of what stands in its journal; no reverter of its own is needed."""
 
 
 def _victims(body: Body) -> list[Victim]:
@@ -122,7 +157,7 @@ class Guardian:
     CONTACT_S = 15.0
     """A run says so every 3 s; what it injected ends when it has been silent for this long."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Target) -> None:
         self._node = node
         self._heard = -self.CONTACT_S
         self._tried: dict[Path, float] = {}

@@ -48,7 +48,7 @@ class Copy:
 def check(recorded: Round, bound: float, stores: str, copies: Mapping[str, int]) -> Finding:
     """No acknowledged operation is lost, no refused one visible and none twice, on the leader and on every replica.
 
-    `stores` is `under-fault`, `bystanders` or `all`; `copies` says how many servers hold a store (`{"redis": 2}`).
+    `stores` as in `Round.stores`; `copies` says how many servers hold a store (`{"redis": 2}`).
     """
     lacking = recorded.lacks(*NEEDS)
     if lacking:

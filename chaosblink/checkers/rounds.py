@@ -25,6 +25,8 @@ from chaosblink.history import (
 
 __all__ = ["Round", "load", "store_of"]
 
+STORES = ("postgresql", "redis", "vault")
+
 
 @dataclass
 class Round:
@@ -86,8 +88,10 @@ class Round:
         return [name for name, path in known.items() if focus is None or bool(path.get("focus")) is focus]
 
     def stores(self, which: str) -> list[str]:
-        """`under-fault`, `bystanders` or `all`: the stores that clients of this round write to."""
+        """`under-fault`, `bystanders`, `all` or one kind (`redis`): the stores that clients of this round write to."""
         written = sorted({store_of(path) for path in self.paths() if path != "login"})
+        if which in STORES:
+            return [store for store in written if store.partition("-")[0] == which]
         return [store for store in written if which == "all" or (store == self.store) == (which == "under-fault")]
 
     def named(self, template: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from chaosblink.faults import OF_NODES
 from chaosblink.targets import PlatformError, Target
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
@@ -36,8 +37,9 @@ class PlannedRound:
 
 
 def known() -> dict[str, Path]:
-    """Name and file of every experiment."""
-    return {path.stem: path for path in sorted(EXPERIMENTS.glob("*.yaml"))}
+    """Name and file of every experiment; those in `kubernetes/` break what only a cluster has."""
+    files = [*EXPERIMENTS.glob("*.yaml"), *(EXPERIMENTS / "kubernetes").glob("*.yaml")]
+    return {path.stem: path for path in sorted(files, key=lambda path: path.stem)}
 
 
 def defaults() -> list[str]:
@@ -57,10 +59,15 @@ def seconds(experiment: dict) -> int:
 
 
 def faults(experiment: dict) -> set[str]:
-    """Names of the faults an experiment's method injects; `kill_mid_batch` is a `kill` at a chosen moment."""
+    """Names of the faults an experiment's method injects: `node_kill` is `node-kill`, `kill_mid_batch` is `kill`."""
     providers = [step["provider"] for step in experiment["method"] if step["type"] == "action"]
-    actions = {p["func"].partition("_")[0] for p in providers if p["module"] == "chaosblink.actions"}
-    return actions - {"revert"}
+    actions = {p["func"] for p in providers if p["module"] == "chaosblink.actions"} - {"revert"}
+    return {name if (name := action.replace("_", "-")) in OF_NODES else action.partition("_")[0] for action in actions}
+
+
+def takes_a_node(experiment: dict) -> bool:
+    """Whether it breaks a whole node, and with it whatever runs there."""
+    return bool(faults(experiment) & set(OF_NODES))
 
 
 def not_run(experiments: list[str], target: Target) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from typing import Any
 from chaosblink import components
 from chaosblink.experiments import specs
 from chaosblink.experiments.companion import Companion
-from chaosblink.experiments.plan import EXPERIMENTS, PlannedRound
+from chaosblink.experiments.plan import PlannedRound, known, load, seconds, takes_a_node
 from chaosblink.faults.timeline import GO, awaited
 from chaosblink.history import Event, read_events, write_lines
 from chaosblink.targets import PlatformError, Target
@@ -34,7 +35,9 @@ SETTLES_WITHIN = 60.0
 """Seconds for the writers to reach their successes on a healthy platform: ten times what they need."""
 CALM_S = 4.0
 EXPERIMENT_WITHIN = 240.0
-"""Seconds for one run of an experiment's file, its waits for redundancy included."""
+"""Seconds for one run of an experiment's file, its waits for redundancy included; twice its own estimate if longer."""
+ENDED_WITHIN = 60.0
+"""Seconds for the toolkit's rollbacks when it is ended."""
 
 
 class Calm:
@@ -75,7 +78,8 @@ class Round:
     ) -> None:
         self._target, self._planned, self._component, self._progress = target, planned, component, progress
         self._weakened, self._book = weakened, book
-        self._focus = specs.paced(target, specs.focus_paths(component, planned.set))
+        focus = specs.focus_paths(component, planned.set, takes_a_node(load(planned.experiment)))
+        self._focus = specs.paced(target, focus)
         self._paths = self._focus + specs.paced(target, specs.bystander_paths(self._focus))
         self._needed = {path.path: NEEDED if path in self._focus else FEW for path in self._paths}
         self._run_id = f"{run.name}-{planned.experiment}-{planned.round}"
@@ -107,7 +111,7 @@ class Round:
             self._mark("baseline", event="reached")
             threading.Event().wait(self._planned.delay_ms / 1000)  # the plan's own delay, not a wait for anything
             self._go.touch()
-            toolkit.wait(EXPERIMENT_WITHIN)
+            self._until_over(toolkit)
             self._read_landmarks()
             recovered()
             self._settle(writers)
@@ -129,6 +133,15 @@ class Round:
 
         until(awaits, SETTLES_WITHIN, "the Chaos Toolkit finds the steady state", every=0.1)
         toolkit.check()
+
+    def _until_over(self, toolkit: Companion) -> None:
+        """Wait for the toolkit's end; an experiment that lasts too long is ended, and undoes its faults at that."""
+        within = max(EXPERIMENT_WITHIN, 2.0 * seconds(load(self._planned.experiment)))
+        try:
+            toolkit.wait(within)
+        except subprocess.TimeoutExpired:
+            self._mark("mark", text=f"the experiment was not over within {within:g} s and was ended")
+            toolkit.stop(ENDED_WITHIN)
 
     def _until_succeeded(self, writers: Companion, needed: dict[str, int], when: str) -> None:
         had = {path: writers.succeeded(path) for path in needed}
@@ -159,7 +172,7 @@ class Round:
         }
         chaos = [str(Path(sys.executable).parent / "chaos"), "--no-version-check"]
         chaos += ["--log-file", str(self.folder / "logs" / "chaostoolkit.log")]
-        file = str(EXPERIMENTS / f"{self._planned.experiment}.yaml")
+        file = str(known()[self._planned.experiment])
         command = [*chaos, "run", "--journal-path", str(self.folder / "journal.json")]
         if self._weakened:
             command += ["--hypothesis-strategy", "after-method-only"]

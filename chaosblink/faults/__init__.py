@@ -6,9 +6,11 @@ import importlib
 from typing import Any
 
 from chaosblink.faults.effect import Fault, FaultError
-from chaosblink.targets import Target
+from chaosblink.targets import WHOLE_NODE, Target
 
 NAMES = ("isolate", "kill", "pause", "stop")
+OF_NODES = {f"{WHOLE_NODE}{name}": name for name in ("isolate", "kill", "pause")}
+"""Faults of whole nodes, and what the driver on the nodes' host calls them."""
 
 
 def of(name: str, target: Target, **arguments: Any) -> Fault:

@@ -14,12 +14,14 @@ from chaosblink.agent.partition import own_addresses
 from chaosblink.agent.verbs import FAULTS
 from chaosblink.faults import journal
 from chaosblink.faults.effect import Effect, Fault, FaultError, Victim
-from chaosblink.targets import Instance, PlatformError, Target
+from chaosblink.selectors import resolve
+from chaosblink.targets import PlatformError, Target
 
 if TYPE_CHECKING:
     from chaosblink.targets.kubernetes.target import KubernetesTarget
 
-MOMENTS = ("asked", "signalled", "gone_at", "frozen_at", "cut", "first_drop_after", "first_drop_before")
+GONE, DROPPED = ("first_gone_at", "gone_at", "frozen_at"), ("cut", "first_drop_after", "first_drop_before")
+MOMENTS = ("asked", "signalled", *GONE, *DROPPED)
 """Keys of a proof that hold a moment of the agent's clock; `pids_gone_at` holds one a process."""
 ARGUMENTS = {"kill": {"stays_down"}, "isolate": {"inbound", "outbound", "clients"}}
 UNCERTAIN_MS = 20.0
@@ -35,9 +37,9 @@ class ByAgents:
     def __init__(self, target: Target) -> None:
         self._target: KubernetesTarget = target  # type: ignore[assignment] # the only target of this kind
 
-    def snapshot(self, instances: list[Instance]) -> list[Victim]:
-        """The present lives of instances as victims, in the order given; FaultError when one is down."""
-        found = {}
+    def victims(self, selector: str, seed: int | None) -> list[Victim]:
+        """The present lives of whom a selector names, in order of name; PlatformError when one is down."""
+        instances, found = resolve(self._target, selector, seed), {}
         for node in sorted({instance.node for instance in instances}):
             if not node:
                 raise FaultError(f"{', '.join(i.name for i in instances if not i.node)} is on no node: already down")
@@ -62,6 +64,7 @@ class AgentFault:
 
     def __init__(self, target: KubernetesTarget, name: str, ttl: float, arguments: dict[str, Any]) -> None:
         self._target, self._name, self._ttl, self._arguments = target, name, ttl, arguments
+        self._verb = name
 
     def inject(self, victims: list[Victim]) -> Effect:
         """Have every agent inject at the same time; t0 is the earliest moment of the first effect."""
@@ -70,7 +73,7 @@ class AgentFault:
             agent.ask("contact", {})  # opens the connection, whose handshake would else widen the bracket
             keep_contact(agent)
             return agent.ask(
-                self._name,
+                self._verb,
                 self._body(own) | {"ttl": self._ttl, "selector": "", "run_addresses": own_addresses()},
                 INJECTING_S,
             )
@@ -98,7 +101,7 @@ class AgentFault:
         return [line for reply in replies.values() for line in reply.result]
 
     def _body(self, victims: list[Victim]) -> dict[str, Any]:
-        return {"fault": self._name, "arguments": self._arguments, "victims": [asdict(victim) for victim in victims]}
+        return {"fault": self._verb, "arguments": self._arguments, "victims": [asdict(victim) for victim in victims]}
 
     def _each_node(self, victims: list[Victim], ask: Callable[[Agent, list[Victim]], T]) -> dict[str, T]:
         by_node: dict[str, list[Victim]] = {}

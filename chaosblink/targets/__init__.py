@@ -52,7 +52,7 @@ class Target(Protocol):
     """A platform that is up. Every method raises PlatformError when the target itself cannot answer."""
 
     kind: str
-    """`local`, `kubernetes`, or `node` (what an agent sees of its node)."""
+    """`local`, `kubernetes`, `node` (an agent's view of its node) or `nodes` (a kind cluster's, from their host)."""
     name: str
     state: Path
     """Directory of this platform's state; faults are journaled in `state / "faults"`."""
@@ -124,9 +124,11 @@ class Target(Protocol):
         """Packets `isolate` has dropped so far; None while the instance is not isolated."""
 
 
+WHOLE_NODE = "node-"
+"""What the names of those faults begin with that take a node with all its instances."""
 DEFAULT_NAME = "blinkchamber"
 TARGET = "CHAOSBLINK_TARGET"
-"""Environment: `local` (default), `kind` or `kubernetes`."""
+"""Environment: `local` (default), `kind` or `kubernetes`; `nodes` is the node driver's own."""
 CONTEXT = "CHAOSBLINK_CONTEXT"
 """Environment: the kubeconfig's context, which names a cluster; inside a cluster it is named by its UID instead."""
 
@@ -152,6 +154,10 @@ def open_target(name: str | None = None) -> Target:
     from chaosblink.targets.local.target import LocalTarget
 
     chosen = name or os.environ.get("CHAOSBLINK_PLATFORM") or DEFAULT_NAME
+    if os.environ.get(TARGET) == "nodes":
+        from chaosblink.node_driver.nodes import open_nodes
+
+        return open_nodes(chosen)
     if os.environ.get(TARGET, "local") != "local":
         from chaosblink.targets.kubernetes.opening import open_cluster
 

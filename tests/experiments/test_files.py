@@ -12,7 +12,7 @@ from chaoslib.experiment import ensure_experiment_is_valid
 from chaosblink import components, faults, promises
 from chaosblink.experiments import plan
 from chaosblink.main_job import experiments_table
-from chaosblink.selectors import PATTERN
+from chaosblink.selectors import CONTROL_PLANE, PATTERN
 from chaosblink.targets.local.layout import Layout, load_values
 from chaosblink.targets.local.target import LocalTarget
 
@@ -55,7 +55,7 @@ def test_it_has_what_a_round_needs(name: str) -> None:
     assert content["runtime"]["rollbacks"]["strategy"] == "always"
     assert [control["provider"]["module"] for control in content["controls"]] == ["chaosblink.controls"]
     assert content["rollbacks"][-1]["provider"]["func"] == "revert"
-    assert plan.faults(content) <= set(faults.NAMES)
+    assert plan.faults(content) <= {*faults.NAMES, *faults.OF_NODES}
     assert plan.faults(content)
 
 
@@ -64,6 +64,8 @@ def test_its_victims_are_named_by_role(name: str) -> None:
     victims = [
         s["provider"]["arguments"]["victim"] for s in steps(name) if "victim" in s["provider"].get("arguments", {})
     ]
+    if plan.takes_a_node(plan.load(name)) and victims == [CONTROL_PLANE]:
+        return
     parts = [PATTERN.fullmatch(victim.replace("${set}", "2")) for victim in victims]
     assert all(parts)
     assert {part["component"] for part in parts if part} == {plan.component(plan.load(name))}
@@ -99,11 +101,14 @@ def test_the_list_tells_each_experiment_whether_it_is_default_and_how_long_it_ta
 def test_a_fault_the_platform_does_not_allow_is_not_run_and_says_why() -> None:
     target = object.__new__(LocalTarget)
     target.layout = Layout("x", load_values(), "127.18.0", namespaces=False)
-    assert set(plan.not_run(sorted(plan.known()), target)) == {
+    nodes = {name for name in plan.known() if plan.takes_a_node(plan.load(name))}
+    assert nodes
+    assert set(plan.not_run(sorted(plan.known()), target)) == nodes | {
         "postgresql-primary-isolate",
         "redis-master-isolate",
         "vault-leader-isolate",
     }
     assert "loopback" in plan.not_run(["vault-leader-isolate"], target)["vault-leader-isolate"]
     target.layout = Layout("x", load_values(), "198.18.0", namespaces=True)
-    assert plan.not_run(sorted(plan.known()), target) == {}
+    assert set(plan.not_run(sorted(plan.known()), target)) == nodes
+    assert all("kind cluster" in why for why in plan.not_run(sorted(nodes), target).values())

@@ -22,14 +22,16 @@ from chaosblink.agent import certificates
 from chaosblink.agent.cgroups import Cgroups
 from chaosblink.agent.client import Agent, Credentials
 from chaosblink.agent.node import Node
-from chaosblink.agent.partition import Partition
-from chaosblink.agent.permission import Permission
+from chaosblink.agent.partition import Partition, Uplink
+from chaosblink.agent.permission import Permission, RunsToken
 from chaosblink.agent.server import application, serve
 from chaosblink.agent.token import digest
 from chaosblink.agent.verbs import Guardian, Verbs
+from chaosblink.node_driver.nodes import Admission, Nodes
 from chaosblink.targets import PlatformError
 from chaosblink.targets.local.secret_files import write_private
 from chaosblink.waiting import until
+from tests.targets.fake_engine import FakeEngine
 
 NODE, TOKEN = "worker2", "the-run's-token"
 TREE = ["sh", "-c", "sleep 600 & sleep 600 & wait"]
@@ -134,11 +136,15 @@ class RunningAgent:
         self.credentials = Credentials(self.home / "run", self.home / "token")
         self.start()
 
-    def start(self) -> None:
-        self.node = Node(NODE, self.home / "state", Cgroups(self.pods.proc), Partition())
-        self.permission = Permission(self.pods, NODE)
-        self.guardian = Guardian(self.node)
+    def build(self) -> None:
+        """What it is made of in each life."""
+        self.node: Any = Node(NODE, self.home / "state", Cgroups(self.pods.proc), Partition())
+        self.permission: Any = Permission(self.pods, NODE)
         self.verbs = Verbs(self.node, self.permission.pod)
+
+    def start(self) -> None:
+        self.build()
+        self.guardian = Guardian(self.node)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -160,6 +166,28 @@ class RunningAgent:
     def _listens(self) -> bool:
         with socket.socket() as tried:
             return tried.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+class RunningDriver(RunningAgent):
+    """The driver of node faults, which is an agent of another kind; its detached reverters are noted, not started."""
+
+    def build(self) -> None:
+        self.node = Nodes(self.engine, self.home / "state", Uplink())  # type: ignore[arg-type]
+        self.permission = RunsToken(self.pods.token_digest)
+        self.armed: list[Path] = []
+        self.verbs = Verbs(self.node, Admission(self.node, frozenset({"suite"})).machine, self.armed.append)
+
+    def __post_init__(self) -> None:
+        self.engine = FakeEngine()
+        super().__post_init__()
+
+
+@pytest.fixture
+def driver(pods: FakePods, tmp_path: Path) -> Iterator[RunningDriver]:
+    made = RunningDriver(pods, tmp_path)
+    yield made
+    made.stop()
+    made.engine.end()
 
 
 @pytest.fixture

@@ -162,8 +162,8 @@ def test_the_folder_of_a_job_that_died_comes_back_and_is_judged(
 
 
 def _named(made: Any) -> Any:
-    def init(self: Any, *arguments: Any, folder: str) -> None:
-        made(self, *arguments, folder=folder)
+    def init(self: Any, *arguments: Any, folder: str, host: str) -> None:
+        made(self, *arguments, folder=folder, host=host)
         (Path(fetch.RUNS) / "20260101-000000-kind").rename(Path(fetch.RUNS) / folder)
 
     return init

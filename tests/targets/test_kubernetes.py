@@ -345,12 +345,14 @@ def test_a_run_may_read_the_platform_and_no_more() -> None:
 
 def test_a_job_is_not_repeated_and_sits_on_the_suites_node() -> None:
     variables = {"image": "i", "cluster": "u", "options": '--target kind --name "x"', "commit": "c", "folder": "f"}
+    variables["host"] = "198.19.0.1"
     (job,) = render("job", name="n", arguments=["run", "--experiment=a b"], **variables)
     pod = job["spec"]["template"]["spec"]
     assert job["spec"]["backoffLimit"] == 0
     assert pod["nodeSelector"] == {"chaosblink.io/suite": "true"}
     assert pod["containers"][0]["command"] == ["chaosblink", "run", "--experiment=a b"]
     assert pod["serviceAccountName"] == "chaosblink-run"
+    assert {"name": "CHAOSBLINK_NODE_DRIVER", "value": "198.19.0.1"} in pod["containers"][0]["env"]
     assert pod["volumes"][0]["secret"]["defaultMode"] == 0o400
     (nightly,) = render("nightly", schedule="0 2 * * *", arguments=["run"], **variables)
     assert nightly["spec"]["jobTemplate"]["spec"]["template"]["spec"]["restartPolicy"] == "Never"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chaosblink.agent.partition import Partition
+from chaosblink.agent.partition import Partition, Uplink
 from chaosblink.waiting import until
 
 HERE, THERE = "198.19.77.1", "198.19.77.2"
@@ -86,3 +86,18 @@ def test_the_runs_own_clients_are_spared_when_they_are_named(pod: int) -> None:
     assert _reaches(pod, THERE)
     partition.cut(pod, inbound=True, outbound=True)
     assert not _reaches(pod, THERE)
+
+
+@pytest.mark.parametrize("way", ["inbound", "outbound"])
+def test_a_node_is_cut_off_at_its_uplink_and_its_own_addresses_are_not(pod: int, way: str) -> None:
+    uplink = Uplink()
+    assert uplink.dropped(pod) is None
+    uplink.cut(pod, inbound=way == "inbound", outbound=way == "outbound")
+    assert uplink.dropped(pod) == 0
+    assert not _reaches(pod, THERE)
+    assert _reaches(pod, HERE)
+    assert uplink.dropped(pod)
+    uplink.mend(pod)
+    assert uplink.dropped(pod) is None
+    assert _reaches(pod, THERE)
+    uplink.mend(pod)

@@ -11,12 +11,10 @@ from chaosblink.targets.kubernetes.api import Api, Missing
 
 
 class AgentApi:
-    """The API with an agent's own ServiceAccount; PlatformError when it does not answer."""
+    """The API as agents ask it; PlatformError when it does not answer."""
 
-    def __init__(self) -> None:
-        configuration = client.Configuration()
-        config.load_incluster_config(client_configuration=configuration)
-        self._api = Api(configuration, "of this agent")
+    def __init__(self, api: Api) -> None:
+        self._api = api
 
     def labels(self, namespace: str) -> dict[str, str]:
         """Labels of a namespace."""
@@ -34,3 +32,10 @@ class AgentApi:
             return self._api.secret(names.NAMESPACE, names.TOKEN).get("digest", b"").decode()
         except Missing:
             return ""
+
+
+def of_this_agent() -> AgentApi:
+    """With an agent's own ServiceAccount."""
+    configuration = client.Configuration()
+    config.load_incluster_config(client_configuration=configuration)
+    return AgentApi(Api(configuration, "of this agent"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from chaosblink.options import clear_errors_of, progress
 from chaosblink.targets import PlatformError
+from chaosblink.targets.kubernetes.kind import is_kind, kept
 
 DEFAULT_CONTEXT = "kind-blinkchamber"
 """The cluster scripts/create-kind-cluster.sh makes. Any other must be named."""
@@ -20,10 +20,7 @@ clear_errors = clear_errors_of("deploy-umbrella", "`status` says what stands")
 
 def kept_images(context: str) -> Path | None:
     """The tags of the images built for kind here, when there are any."""
-    from chaosblink.targets.kubernetes.release import is_kind
-
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chaosblink" / "kind"
-    file = Path(os.environ.get("CHAOSBLINK_CACHE") or cache) / "images.env"
+    file = kept() / "images.env"
     return file if is_kind(context) and file.exists() else None
 
 

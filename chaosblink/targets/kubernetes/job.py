@@ -23,8 +23,10 @@ ENDED_WITHIN_S = 120.0
 Say = Callable[[str], None]
 
 
-def pod_variables(api: Api, image: str, arguments: list[str], options: str, folder: str) -> dict[str, Any]:
-    """What the pod's template wants to know."""
+def pod_variables(
+    api: Api, image: str, arguments: list[str], options: str, folder: str, host: str = ""
+) -> dict[str, Any]:
+    """What the pod's template wants to know; `host` is the address of the node faults' driver."""
     return {
         "image": image,
         "arguments": arguments,
@@ -32,6 +34,7 @@ def pod_variables(api: Api, image: str, arguments: list[str], options: str, fold
         "cluster": api.uid(),
         "commit": commit(),
         "folder": folder,
+        "host": host,
     }
 
 
@@ -45,13 +48,15 @@ def commit() -> str:
 class Job:
     """One command in the cluster; remove it whatever became of it."""
 
-    def __init__(self, api: Api, arguments: list[str], options: str, image: str = "", folder: str = "") -> None:
-        """`arguments` of `chaosblink`; `folder` is the run's, on the volume."""
+    def __init__(
+        self, api: Api, arguments: list[str], options: str, image: str = "", folder: str = "", host: str = ""
+    ) -> None:
+        """`arguments` of `chaosblink`; `folder` is the run's, on the volume; `host` is the node faults' driver's."""
         self._api = api
         self.name = f"chaosblink-{arguments[0]}-{time.strftime('%H%M%S')}-{secrets.token_hex(2)}"
         found = values.of_release(api)
         self.image = image or values.suite_image(found)
-        variables = pod_variables(api, self.image, arguments, options, folder)
+        variables = pod_variables(api, self.image, arguments, options, folder, host)
         self._objects = render("job", name=self.name, **variables)
         self._applier = Applier(api)
         self._applier.apply([config_map(names.VALUES, {"values.yaml": yaml.safe_dump(found)}), *self._objects])

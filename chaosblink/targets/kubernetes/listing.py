@@ -26,6 +26,8 @@ COMPONENT = "app.kubernetes.io/component"
 NOWHERE = "127.255.255.254"
 """Address of an instance that has none: nothing listens there, so whoever asks is refused at once."""
 FRESH_S, WORKLOADS_FRESH_S = 0.5, 2.0
+AWAY_S = 1.0
+"""For how much longer the last answer stands before an API that was away is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Listing:
         except Away:
             if not known:
                 raise
+            # asking takes seconds while nobody answers, and whoever wants the list must not wait for each of them
+            self._members = (time.monotonic() + AWAY_S, known)
             return known
         known = sorted(found, key=lambda member: member.instance.name)
         self._members = (time.monotonic(), known)

@@ -22,6 +22,8 @@ VOLUME = "chaosblink-runs"
 
 CLUSTER = "CHAOSBLINK_CLUSTER"
 """Environment of a pod of the suite: UID of the namespace kube-system, which names the cluster it was meant for."""
+HOST = "CHAOSBLINK_NODE_DRIVER"
+"""Environment of a pod of the suite: address of the driver of node faults on its cluster's host; empty without one."""
 MOUNTED = Path("/etc/chaosblink")
 """In a pod of the suite: secrets/, ca/, agent/ (TLS of runs), values/."""
 KEPT = Path("/var/lib/chaosblink")

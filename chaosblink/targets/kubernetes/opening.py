@@ -6,15 +6,26 @@ import os
 
 from chaosblink.targets import CONTEXT, DEFAULT_NAME, TARGET, PlatformError
 from chaosblink.targets.kubernetes import names
-from chaosblink.targets.kubernetes.api import Api, Missing, connect
+from chaosblink.targets.kubernetes.api import Api, Away, Missing, connect
 from chaosblink.targets.kubernetes.target import KubernetesTarget
+
+_opened: dict[str, KubernetesTarget] = {}
 
 
 def open_cluster(name: str) -> KubernetesTarget:
-    """The platform in the cluster that was named; PlatformError when it is not there or does not allow chaos."""
-    api = connect(name)
-    guard(api)
-    return KubernetesTarget(api, name, command_options(name))
+    """The platform in the cluster that was named; PlatformError when it is not there or does not allow chaos.
+
+    While the API is away, a platform this process has opened before stays open to it: a fault on the control plane must
+    be undone although nobody can be asked.
+    """
+    try:
+        api = connect(name)
+        guard(api)
+        _opened[name] = KubernetesTarget(api, name, command_options(name))
+    except Away:
+        if name not in _opened:
+            raise
+    return _opened[name]
 
 
 def guard(api: Api) -> None:

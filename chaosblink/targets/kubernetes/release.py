@@ -16,6 +16,7 @@ import yaml
 from chaosblink.targets import PlatformError
 from chaosblink.targets.kubernetes import generated, names
 from chaosblink.targets.kubernetes.api import Json, Missing, of_context
+from chaosblink.targets.kubernetes.kind import is_kind
 from chaosblink.targets.kubernetes.values import merged
 from chaosblink.targets.kubernetes.workloads import PART_OF, Workload, pods, unready, workloads
 from chaosblink.targets.local.layout import CHART, ROOT
@@ -28,11 +29,6 @@ NAMESPACE = "blinkchamber"
 WITHIN_S = 600
 """Seconds an installation or upgrade may take; on two cores with images at hand it takes a fraction of it."""
 WEBHOOK = "blinkchamber/templates/injector-webhook.yaml"
-
-
-def is_kind(context: str) -> bool:
-    """Whether the context is that of a kind cluster, which was made to be broken."""
-    return context.startswith("kind-")
 
 
 def images(file: Path) -> dict[str, Any]:

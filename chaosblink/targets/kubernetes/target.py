@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosblink.agent.client import Agent, Credentials
-from chaosblink.targets import Instance, Lifetime, PlatformError
+from chaosblink.targets import WHOLE_NODE, Instance, Lifetime, PlatformError
 from chaosblink.targets.kubernetes import lease, names, values
 from chaosblink.targets.kubernetes.api import Api
 from chaosblink.targets.kubernetes.listing import Listing, Member
@@ -132,7 +132,9 @@ class KubernetesTarget:
                 lease.withdraw_token(self.api, self._token)
 
     def cannot(self, fault: str) -> str:
-        """A kubelet restarts what is stopped; everything else works."""
+        """A kubelet restarts what is stopped; whole nodes need a driver on their host; everything else works."""
+        if fault.startswith(WHOLE_NODE) and not os.environ.get(names.HOST):
+            return "whole nodes are broken by a driver on a kind cluster's host: chaosblink run --target kind there"
         return "a kubelet restarts what is stopped" if fault == "stop" else ""
 
     def isolate(
@@ -161,6 +163,14 @@ class KubernetesTarget:
                 raise PlatformError(f"node {node} has no agent that is ready: {names.allow_command(self.api.cluster)}")
             self._agents[node] = Agent(node, address, self.credentials())
         return self._agents[node]
+
+    def host(self) -> Agent:
+        """The driver of node faults on this kind cluster's host; PlatformError when there is none."""
+        if not os.environ.get(names.HOST):
+            raise PlatformError(self.cannot("node-kill"))
+        if "" not in self._agents:
+            self._agents[""] = Agent("this cluster's host", os.environ[names.HOST], self.credentials())
+        return self._agents[""]
 
     def agent_addresses(self) -> dict[str, str]:
         """Address of each node's agent that is ready."""

@@ -12,7 +12,7 @@ from typing import Any
 import filelock
 import psutil
 
-from chaosblink.targets import DEFAULT_NAME, Instance, Lifetime, PlatformError
+from chaosblink.targets import DEFAULT_NAME, WHOLE_NODE, Instance, Lifetime, PlatformError
 from chaosblink.targets.local import names, network
 from chaosblink.targets.local.environment import environment
 from chaosblink.targets.local.layout import Layout
@@ -202,6 +202,8 @@ class LocalTarget:
 
     def cannot(self, fault: str) -> str:
         """Why the platform does not allow a fault, empty when it does: loopback addresses cannot be partitioned."""
+        if fault.startswith(WHOLE_NODE):
+            return "a local platform has a node for each server; whole nodes are a kind cluster's"
         if fault == "isolate" and not self.layout.namespaces:
             return "this platform runs on loopback addresses and cannot be partitioned; run it as root"
         return ""
