@@ -67,7 +67,8 @@ class Verbs:
         victims = _victims(body)
         for victim in victims:
             self._node.know(self._known(victim.place))
-        return driver.of(self._node).fault(self._fault(body["fault"]), 1, body["arguments"]).residue(victims)
+        name = self._fault(body["fault"])
+        return driver.of(self._node, name).fault(name, 1, body["arguments"]).residue(victims)
 
     def _injector(self, fault: str) -> Callable[[Body], Body]:
         def inject(body: Body) -> Body:

@@ -16,7 +16,7 @@ from typing import Any
 from chaosblink import components
 from chaosblink.experiments import specs
 from chaosblink.experiments.companion import Companion
-from chaosblink.experiments.plan import EXPERIMENTS, PlannedRound
+from chaosblink.experiments.plan import PlannedRound, known
 from chaosblink.faults.timeline import GO, awaited
 from chaosblink.history import Event, read_events, write_lines
 from chaosblink.targets import PlatformError, Target
@@ -159,7 +159,7 @@ class Round:
         }
         chaos = [str(Path(sys.executable).parent / "chaos"), "--no-version-check"]
         chaos += ["--log-file", str(self.folder / "logs" / "chaostoolkit.log")]
-        file = str(EXPERIMENTS / f"{self._planned.experiment}.yaml")
+        file = str(known()[self._planned.experiment])
         command = [*chaos, "run", "--journal-path", str(self.folder / "journal.json")]
         if self._weakened:
             command += ["--hypothesis-strategy", "after-method-only"]

@@ -13,8 +13,9 @@ from chaosblink.agent.client import Agent, Reply
 from chaosblink.agent.partition import own_addresses
 from chaosblink.agent.verbs import FAULTS
 from chaosblink.faults import journal
-from chaosblink.faults.effect import Effect, Fault, FaultError, Victim
-from chaosblink.targets import Instance, PlatformError, Target
+from chaosblink.faults.effect import Effect, Fault, FaultError, Victim, bracket
+from chaosblink.selectors import resolve
+from chaosblink.targets import PlatformError, Target
 
 if TYPE_CHECKING:
     from chaosblink.targets.kubernetes.target import KubernetesTarget
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 MOMENTS = ("asked", "signalled", "gone_at", "frozen_at", "cut", "first_drop_after", "first_drop_before")
 """Keys of a proof that hold a moment of the agent's clock; `pids_gone_at` holds one a process."""
 ARGUMENTS = {"kill": {"stays_down"}, "isolate": {"inbound", "outbound", "clients"}}
-UNCERTAIN_MS = 20.0
-"""A wider bracket is shown as uncertainty: docs/measuring.md rule 1."""
 INJECTING_S, UNDOING_S = 60.0, 90.0
 CONTACT_EVERY_S = 3.0
 T = TypeVar("T")
@@ -35,9 +34,9 @@ class ByAgents:
     def __init__(self, target: Target) -> None:
         self._target: KubernetesTarget = target  # type: ignore[assignment] # the only target of this kind
 
-    def snapshot(self, instances: list[Instance]) -> list[Victim]:
-        """The present lives of instances as victims, in the order given; FaultError when one is down."""
-        found = {}
+    def victims(self, selector: str, seed: int | None) -> list[Victim]:
+        """The present lives of whom a selector names, in order of name; PlatformError when one is down."""
+        instances, found = resolve(self._target, selector, seed), {}
         for node in sorted({instance.node for instance in instances}):
             if not node:
                 raise FaultError(f"{', '.join(i.name for i in instances if not i.node)} is on no node: already down")
@@ -79,13 +78,8 @@ class AgentFault:
         t0 = min(reply.earliest(reply.result["t0"]) for reply in replies.values())
         proofs = [_on_our_clock(reply.result["proof"], reply) for reply in replies.values()]
         widest = max(reply.bracket_ns for reply in replies.values())
-        bracket = {
-            "earliest": t0,
-            "latest": t0 + widest,
-            "ms": round(widest / 1e6, 3),
-            "uncertain": widest / 1e6 > UNCERTAIN_MS,
-        }
-        whole = {"victims": [entry for proof in proofs for entry in proof["victims"]], "bracket": bracket}
+        entries = [entry for proof in proofs for entry in proof["victims"]]
+        whole = {"victims": entries, "bracket": bracket(t0, t0 + widest)}
         return Effect(self._name, victims, t0, {**proofs[0], **whole, "agents": list(replies)})
 
     def revert(self, effect: Effect) -> None:

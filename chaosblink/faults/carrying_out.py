@@ -19,7 +19,7 @@ def carry_out(target: Target, entry: journal.Entry, arm: Callable[[Path], None])
     place = journal.path(target, entry.id)
     arm(place)
     try:
-        return _bite(driver.of(target).fault(entry.fault, entry.ttl, entry.arguments), entry, place)
+        return _bite(driver.of(target, entry.fault).fault(entry.fault, entry.ttl, entry.arguments), entry, place)
     except (FaultError, PlatformError, Timeout) as error:
         journal.update(place, status="failed", why=str(error))
         raise FaultError(f"{entry.fault} of {entry.selector}: {error} ({undo(target, place)})") from None

@@ -1,19 +1,20 @@
-"""Where a fault is carried out: in this process for what runs on this machine, by the agents of a cluster otherwise."""
+"""Where a fault is carried out: in this process for what runs on this machine, else by agents or a cluster's API."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
 from chaosblink import faults
-from chaosblink.faults.effect import Fault, Victim, snapshot
-from chaosblink.targets import Instance, Target
+from chaosblink.faults.effect import Fault, FaultError, Victim, snapshot
+from chaosblink.selectors import resolve
+from chaosblink.targets import Target
 
 
 class Driver(Protocol):
     """Reaches the processes of a target's instances."""
 
-    def snapshot(self, instances: list[Instance]) -> list[Victim]:
-        """The present lives of instances as victims, in the order given; FaultError when one is down."""
+    def victims(self, selector: str, seed: int | None) -> list[Victim]:
+        """The present lives of whom a selector names, in order of name; PlatformError when one is down."""
 
     def fault(self, name: str, ttl: float, arguments: dict[str, Any]) -> Fault:
         """The fault of that name; `ttl` (s) is for who carries it out elsewhere and must undo it by himself."""
@@ -25,19 +26,22 @@ class InProcess:
     def __init__(self, target: Target) -> None:
         self._target = target
 
-    def snapshot(self, instances: list[Instance]) -> list[Victim]:
-        """The present lives of instances as victims, in the order given; FaultError when one is down."""
-        return [snapshot(self._target, instance) for instance in instances]
+    def victims(self, selector: str, seed: int | None) -> list[Victim]:
+        """The present lives of whom a selector names, in order of name; PlatformError when one is down."""
+        return [snapshot(self._target, instance) for instance in resolve(self._target, selector, seed)]
 
     def fault(self, name: str, ttl: float, arguments: dict[str, Any]) -> Fault:  # noqa: ARG002
         """The fault of that name."""
         return faults.of(name, self._target, **arguments)
 
 
-def of(target: Target) -> Driver:
-    """The driver of a target."""
+def of(target: Target, fault: str) -> Driver:
+    """The driver that carries out a fault of that name on a target; FaultError when there is none."""
     if target.kind != "kubernetes":
+        if fault in faults.OF_CLUSTER:
+            raise FaultError(f"{fault} needs a cluster")
         return InProcess(target)
     from chaosblink.faults.by_agents import ByAgents
+    from chaosblink.faults.by_api import ByApi
 
-    return ByAgents(target)
+    return ByApi(target, fault) if fault in faults.OF_CLUSTER else ByAgents(target)

@@ -7,7 +7,6 @@ from typing import Any
 from chaosblink.faults import driver, journal, reverter
 from chaosblink.faults.carrying_out import carry_out
 from chaosblink.faults.effect import Effect, FaultError
-from chaosblink.selectors import resolve
 from chaosblink.targets import PlatformError, Target
 
 TTL_S = 180.0
@@ -27,10 +26,10 @@ def inject(
     `arguments` are the fault's own (isolate: inbound, outbound). FaultError when the selector matches nothing, a victim
     is already down, or the fault does not bite; what was begun is undone before the error is raised.
     """
-    driving = driver.of(target)
+    driving = driver.of(target, fault)
     driving.fault(fault, ttl, arguments)  # an unknown fault or argument is said before anything is asked of a server
     try:
-        victims = driving.snapshot(resolve(target, selector, seed))
+        victims = driving.victims(selector, seed)
     except PlatformError as error:
         raise FaultError(f"{fault}: {error}") from None
     return carry_out(target, journal.plan(target, fault, arguments, selector, victims, ttl), reverter.arm)

@@ -35,7 +35,7 @@ def undo(target: Target, place: Path) -> str:
 def _revert(target: Target, entry: journal.Entry) -> list[str]:
     effect = entry.effect()
     try:
-        fault = driver.of(target).fault(entry.fault, entry.ttl, entry.arguments)
+        fault = driver.of(target, entry.fault).fault(entry.fault, entry.ttl, entry.arguments)
         fault.revert(effect)
         mark("fault", entry.label("reverted"))
         until(lambda: not fault.residue(entry.victims), HEAL_S, f"nothing is left of {entry.id}")
@@ -46,7 +46,7 @@ def _revert(target: Target, entry: journal.Entry) -> list[str]:
 
 def _residue(target: Target, entry: journal.Entry) -> list[str]:
     try:
-        return driver.of(target).fault(entry.fault, entry.ttl, entry.arguments).residue(entry.victims)
+        return driver.of(target, entry.fault).fault(entry.fault, entry.ttl, entry.arguments).residue(entry.victims)
     except (FaultError, PlatformError) as error:
         return [str(error)]
 
