@@ -11,8 +11,8 @@ from chaosblink.targets.kubernetes import changes
 if TYPE_CHECKING:
     from chaosblink.targets.kubernetes.target import KubernetesTarget
 
-GONE_S = 90.0
-"""The longest a pod of the platform is given to end (60 s), and the kubelet's word of it."""
+GONE_S = 60.0
+"""A pod of the platform is given 30 s to end; the kubelet says so afterwards."""
 
 
 class PodDelete:

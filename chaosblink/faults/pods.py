@@ -18,7 +18,7 @@ Workload = tuple[str, str, str]
 
 
 def snapshot(target: KubernetesTarget, instance: Instance) -> Victim:
-    """The instance's present pod as a victim; FaultError when it has none that runs (a fault on nothing is an error)."""
+    """The instance's present pod as a victim; FaultError when none runs (a fault on nothing is an error)."""
     member, life = target.member(instance), target.lifetime(instance)
     if member.pod is None or life is None or "deletionTimestamp" in member.pod["metadata"]:
         raise FaultError(f"{instance.name} is already down: there is nothing to break")
