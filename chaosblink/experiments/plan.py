@@ -73,6 +73,11 @@ def faults(experiment: dict) -> set[str]:
     }
 
 
+def takes_a_node(experiment: dict) -> bool:
+    """Whether it breaks a whole node, and with it whatever runs there."""
+    return "drain" in faults(experiment)
+
+
 def not_run(experiments: list[str], target: Target) -> dict[str, str]:
     """Experiments that need a fault this platform does not allow, each with the capability that is missing."""
     refused = {name: _refused(name, target) for name in experiments}

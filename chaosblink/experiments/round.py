@@ -16,7 +16,7 @@ from typing import Any
 from chaosblink import components
 from chaosblink.experiments import specs
 from chaosblink.experiments.companion import Companion
-from chaosblink.experiments.plan import PlannedRound, known
+from chaosblink.experiments.plan import PlannedRound, known, load, takes_a_node
 from chaosblink.faults.timeline import GO, awaited
 from chaosblink.history import Event, read_events, write_lines
 from chaosblink.targets import PlatformError, Target
@@ -75,7 +75,7 @@ class Round:
     ) -> None:
         self._target, self._planned, self._component, self._progress = target, planned, component, progress
         self._weakened, self._book = weakened, book
-        self._focus = specs.focus_paths(component, planned.set)
+        self._focus = specs.focus_paths(component, planned.set, takes_a_node(load(planned.experiment)))
         self._paths = self._focus + specs.bystander_paths(self._focus)
         self._needed = {path.path: NEEDED if path in self._focus else FEW for path in self._paths}
         self._run_id = f"{run.name}-{planned.experiment}-{planned.round}"

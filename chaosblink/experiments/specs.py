@@ -24,12 +24,21 @@ EDGE_PATHS = {"vault/persistent": 100, "vault/fresh": 50, "postgresql/persistent
 """All that pass the edge beside the logins, and Redis's entrance there."""
 
 
-def focus_paths(component: str, redis_set: int) -> list[PathSpec]:
+NODE_PATHS = {
+    **dict.fromkeys(("postgresql/persistent", "postgresql/fresh", "vault/persistent", "vault/fresh"), 100),
+    **{f"redis-{number}/{kind}": 100 for number in (1, 2, 3) for kind in ("persistent", "read")},
+}
+"""Where a whole node is broken every store is under fault, each at a rate that all of them together can bear."""
+
+
+def focus_paths(component: str, redis_set: int, whole_node: bool = False) -> list[PathSpec]:
     """Paths of the component under fault, or of the store it stands before, at full rate; none for identity, whose path
     is the login.
 
     The event relay's path causes an event and waits for its delivery: its deadline is how long an event is watched.
     """
+    if whole_node:
+        return [PathSpec(path, interval, DEADLINE) for path, interval in NODE_PATHS.items()]
     if component == "eventrelay":
         return [PathSpec("eventrelay/persistent", EVENT, EVENT_DEADLINE)]
     if component == "edge":
