@@ -1,4 +1,4 @@
-"""No time that a path is away is longer than its bound, however many there are: for faults that hit one after another."""
+"""No time that a path is away is longer than its bound, however many there are: for faults that hit in turn."""
 
 from __future__ import annotations
 

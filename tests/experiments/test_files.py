@@ -125,5 +125,5 @@ def test_an_experiment_of_clusters_is_refused_locally_before_anything_is_brought
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("CHAOSBLINK_TARGET", raising=False)
-    with pytest.raises(PlatformError, match="^vault-leader-pod-delete needs a cluster"):
+    with pytest.raises(PlatformError, match=r"^vault-leader-pod-delete needs a cluster"):
         run_suites("blinkchamber", Choices(("vault-leader-pod-delete",)), False, (), print)
