@@ -18,16 +18,19 @@ def check(recorded: Round, bound: float, paths: Sequence[str]) -> Finding:
     lacking = recorded.lacks(*NEEDS)
     if lacking or recorded.t0 is None:
         return unknown(lacking or "the timeline has no `bitten` event: t0 is unknown")
-    named = [recorded.named(path) for path in paths]
-    return outage.worst([_judge(recorded, outage.outage(recorded.on(p), recorded.t0, p), bound) for p in named])
+    return outage.worst([_judge(recorded, recorded.named(path), recorded.t0, bound) for path in paths])
 
 
-def _judge(recorded: Round, found: outage.Outage, bound: float) -> Finding:
+def _judge(recorded: Round, path: str, t0: int, bound: float) -> Finding:
+    operations = recorded.on(path)
+    found = outage.outage(operations, t0, path)
     longest = found.longest_downtime_ms
     if longest > bound:
         return Finding("fail", longest, f"{found.path} was away {longest:g} ms at a time, above {bound:g} ms")
     if found.ms is None:
-        return Finding("unknown", None, found.why)
+        return unknown(found.why)
+    if operations[-1].outcome != "ok":
+        return unknown(f"the history of {path} ends while it is away")
     if thin := too_thin(recorded, found.path, found.recovered_at):
         return unknown(thin)
     times = f"{found.interruptions} times, {longest:g} ms the longest" if found.interruptions else "never"
