@@ -31,8 +31,8 @@ EDGE_PATHS = {"vault/persistent": 100, "vault/fresh": 50, "postgresql/persistent
 
 
 NODE_PATHS = {
-    **dict.fromkeys(("postgresql/persistent", "postgresql/fresh", "vault/persistent", "vault/fresh"), 200),
-    **{f"redis-{number}/{kind}": 200 for number in (1, 2, 3) for kind in ("persistent", "read")},
+    **dict.fromkeys(("postgresql/persistent", "postgresql/fresh", "vault/persistent", "vault/fresh"), 100),
+    **{f"redis-{number}/{kind}": 100 for number in (1, 2, 3) for kind in ("persistent", "read")},
 }
 """Where a whole node is broken every store is under fault, each at a rate that all of them together can bear."""
 
