@@ -71,10 +71,13 @@ def there(name: str, arguments: list[str]) -> int:
             job.remove()
 
 
-def run(name: str, arguments: list[str], overrides: tuple[str, ...], keep: bool, progress: Progress) -> int:
+def run(
+    name: str, command: list[str], overrides: tuple[str, ...], keep: bool, progress: Progress
+) -> tuple[int, list[Path]]:
     """Run the suites beside the platform and bring the run folder back; a kind cluster that is not there is made.
 
-    Exit code as of `chaosblink run`. What a Job that died has left is brought back too, and judged as it is.
+    `command` is `run` or `conformance` and its options. Its exit code, and the folder if there was one: what a Job that
+    died has left is brought back too, and judged as it is.
     """
     ours = os.environ.get(TARGET) == "kind" and not _exists(name)
     if ours:
@@ -84,7 +87,7 @@ def run(name: str, arguments: list[str], overrides: tuple[str, ...], keep: bool,
     try:
         api = connect(name)
         guard(api)
-        return _run(api, name, arguments, progress)
+        return _run(api, name, command, progress)
     finally:
         if ours and not keep:
             with undisturbed():
@@ -92,10 +95,11 @@ def run(name: str, arguments: list[str], overrides: tuple[str, ...], keep: bool,
             progress(f"cluster kind-{name} removed")
 
 
-def _run(api: Api, name: str, arguments: list[str], progress: Progress) -> int:
+def _run(api: Api, name: str, command: list[str], progress: Progress) -> tuple[int, list[Path]]:
     kind = os.environ.get(TARGET, "kubernetes")
-    folder = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{kind}"
-    job = Job(api, ["run", *arguments], command_options(name), folder=folder)
+    what = "" if command[0] == "run" else f"-{command[0]}"
+    folder = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{kind}{what}"
+    job = Job(api, command, command_options(name), folder=folder)
     progress(f"Job {job.name} in cluster {api.cluster}")
     try:
         code = job.run(click.echo)
@@ -110,7 +114,7 @@ def _run(api: Api, name: str, arguments: list[str], progress: Progress) -> int:
             job.remove()
     for place in brought:
         _conclude(place)
-    return code
+    return code, brought
 
 
 def fetch(api: Api, image: str, wanted: list[str] | None, progress: Progress) -> list[Path]:

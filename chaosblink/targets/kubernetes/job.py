@@ -20,6 +20,7 @@ from chaosblink.waiting import Timeout, until
 STARTED_WITHIN_S = 300.0
 """Seconds until the pod's container runs; pulling the image is the long part."""
 ENDED_WITHIN_S = 120.0
+CONFORMANCE = "conformance"
 Say = Callable[[str], None]
 
 
@@ -32,6 +33,7 @@ def pod_variables(api: Api, image: str, arguments: list[str], options: str, fold
         "cluster": api.uid(),
         "commit": commit(),
         "folder": folder,
+        "account": names.RUN_ACCOUNT,
     }
 
 
@@ -46,13 +48,20 @@ class Job:
     """One command in the cluster; remove it whatever became of it."""
 
     def __init__(self, api: Api, arguments: list[str], options: str, image: str = "", folder: str = "") -> None:
-        """`arguments` of `chaosblink`; `folder` is the run's, on the volume."""
+        """`arguments` of `chaosblink`; `folder` is the run's, on the volume.
+
+        A conformance run has an account of its own, which may look into the platform's pods and is removed with it.
+        """
         self._api = api
         self.name = f"chaosblink-{arguments[0]}-{time.strftime('%H%M%S')}-{secrets.token_hex(2)}"
         found = values.of_release(api)
         self.image = image or values.suite_image(found)
         variables = pod_variables(api, self.image, arguments, options, folder)
-        self._objects = render("job", name=self.name, **variables)
+        granted: list[dict[str, Any]] = []
+        if arguments[0] == CONFORMANCE:
+            variables["account"] = names.CONFORMANCE_ACCOUNT
+            granted = render("conformance", image=self.image)
+        self._objects = [*granted, *render("job", name=self.name, **variables)]
         self._applier = Applier(api)
         self._applier.apply([config_map(names.VALUES, {"values.yaml": yaml.safe_dump(found)}), *self._objects])
 
