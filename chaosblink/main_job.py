@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import random
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from chaosblink.experiments import plan, run_folder
 from chaosblink.platform_life import at_hand
 from chaosblink.report.publish import kept, print_table, publish
 from chaosblink.targets import TARGET, PlatformError
-from chaosblink.targets.kubernetes import names
 from chaosblink.targets.local.layout import ROOT
 
 Progress = Callable[[str], None]
@@ -57,9 +55,9 @@ def run_suites(name: str, choices: Choices, keep: bool, overrides: tuple[str, ..
         if plan.needs_cluster(experiment) and os.environ.get(TARGET, "local") == "local":
             raise PlatformError(f"{experiment} {plan.NEEDS_CLUSTER}: --target kind, or --context NAME")
     if cluster_life.elsewhere():
-        return cluster_life.run(name, choices.options(), overrides, keep, progress)
+        return cluster_life.run(name, ["run", *choices.options()], overrides, keep, progress)[0]
     with at_hand(name, overrides, keep, progress):
-        folder = _folder()
+        folder = run_folder.place("local")
         seed = random.randrange(10**6) if choices.seed is None else choices.seed
         settled = replace(choices, rounds=choices.rounds or DEFAULT_ROUNDS, seed=seed)
         code = _pytest([f"--platform={name}", *settled.options()], folder)
@@ -84,18 +82,13 @@ def experiments_table() -> str:
     return "\n".join(lines)
 
 
-def _folder() -> Path:
-    """A new run's folder; in a pod of the suite it lies on the volume that outlives the pod."""
-    named = f"{datetime.datetime.now():%Y%m%d-%H%M%S}"
-    if names.inside():
-        return names.KEPT / "runs" / (os.environ.get("CHAOSBLINK_RUN") or f"{named}-kubernetes")
-    return run_folder.RUNS / f"{named}-local"
-
-
 def _pytest(options: list[str], folder: Path) -> int:
     quiet = ["-p", "no:cacheprovider", "-n", "0", "--tb=no", "-v"]
     # conformance shares the platform and is a run of its own; chaos has it alone
-    chaos_only = ["--ignore-glob=*/test_conformance*.py", f"--ignore={ROOT}/suites/findings"]
+    chaos_only = [
+        "--ignore-glob=*/test_conformance*.py",
+        *(f"--ignore={ROOT}/suites/{name}" for name in ("findings", "procedures")),
+    ]
     arguments = [str(ROOT / "suites"), f"--rootdir={ROOT}", *chaos_only, *quiet, *options, f"--run-dir={folder}"]
     interruption = Interruption()
     code = int(pytest.main(arguments, plugins=[interruption]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ import pytest
 from chaosblink import cluster_life
 from chaosblink.conformance.exposure import writings
 from chaosblink.conformance.lock import shared
-from chaosblink.conformance.verdict_list import VerdictList
+from chaosblink.conformance.verdict_list import VerdictList, by_pytest
 from chaosblink.experiments import run_folder
 from chaosblink.experiments.session import versions
 from chaosblink.main_job import Interruption
@@ -45,13 +46,28 @@ def run_conformance(
     `names` are folders of `suites/` (all when empty). `into` is the folder of a chaos run whose report shall show the
     verdicts as well; without it a new folder is made.
     """
+    chosen, workers = suites(names), WORKERS if workers is None else workers
     if cluster_life.elsewhere():
-        raise PlatformError(
-            "conformance is not run on clusters yet; leave out --target and --context for a local platform"
-        )
-    chosen = suites(names)
-    with at_hand(name, overrides, keep, progress) as target, shared(target):
-        return _run(target, into, WORKERS if workers is None else workers, chosen)
+        command = ["conformance", f"--workers={workers}", *(f"--suite={each}" for each in names)]
+        code, folders = cluster_life.run(name, command, overrides, keep, progress)
+        if into:
+            for folder in folders:
+                _add(folder, into)
+        return code
+    with at_hand(name, overrides, keep, progress) as target, shared(target), _whole_cluster(target):
+        return carry_out(target, "conformance", into, workers, chosen)
+
+
+def _whole_cluster(target: Target) -> AbstractContextManager[None]:
+    """Among runs that share no machine only the cluster's lease keeps one from the other."""
+    return target.hold() if target.kind == "kubernetes" else nullcontext()
+
+
+def _add(folder: Path, into: Path) -> None:
+    """Show a folder's verdicts in the report of a chaos run as well."""
+    if (folder / CONFORMANCE).exists():
+        (into / CONFORMANCE).write_bytes((folder / CONFORMANCE).read_bytes())
+    click.echo(f"report: {publish(into)}")
 
 
 def suites(names: tuple[str, ...] = ()) -> list[Path]:
@@ -64,16 +80,23 @@ def suites(names: tuple[str, ...] = ()) -> list[Path]:
     return [path for path in found if not names or path.parent.name in names]
 
 
-def _run(target: Target, into: Path | None, workers: int, files: list[Path]) -> int:
+def carry_out(
+    target: Target, kind: str, into: Path | None, workers: int, files: list[Path], more: Sequence[str] = ()
+) -> int:
+    """Run these test files on a platform that is held, and make verdicts and a report of what they say.
+
+    `kind` (`conformance`, `procedures`) names the folder, `more` are further options of pytest. Exit code: 0 every
+    verdict is pass or not run, 1 one is not, 130 interrupted.
+    """
     began = time.monotonic()
-    folder = into or _new_folder(target)
+    folder = into or _new_folder(target, kind)
     listed, interruption = VerdictList(), Interruption()
     options = [f"--rootdir={ROOT}", f"--platform={target.name}", "-n", str(workers), "--dist", "loadgroup"]
     # with a replacement for a worker that died, xdist's loadgroup never ends; what was not run is unknown then
     options += ["--max-worker-restart", "0"]
-    options += ["-q", "-p", "no:cacheprovider", "--tb=no", "-rN", "--no-header"]
+    options += ["-q", "-p", "no:cacheprovider", "--tb=no", "-rN", "--no-header", *more]
     code = int(pytest.main([*map(str, files), *options], plugins=[listed, interruption]))
-    verdicts = listed.verdicts(writings(target))
+    verdicts = listed.verdicts(writings(target), partial(_again, target))
     if interruption.seen:
         code = 130
     _write(folder, verdicts, time.monotonic() - began, new=into is None)
@@ -86,6 +109,16 @@ def _run(target: Target, into: Path | None, workers: int, files: list[Path]) -> 
     return 0 if "pass" in words and words <= {"pass", "not run"} and code == 0 else 1
 
 
+def _again(target: Target, test: str) -> str:
+    """The command that repeats a test: alone where the servers can be reached, with its suite where a Job must."""
+    if target.kind == "local":
+        return by_pytest(test)
+    folder, name = Path(test.partition("::")[0]).parent.name, test.rpartition("::")[2].partition("[")[0]
+    if folder == "procedures":
+        return f"chaosblink procedures {target.options} -k {name}"
+    return f"chaosblink conformance {target.options} --suite {folder}"
+
+
 def print_summary(verdicts: list[Verdict]) -> None:
     """One line a component with its counts, then every verdict that is no pass, with its reason."""
     for component in dict.fromkeys(each.promise.split("/")[0] for each in verdicts):
@@ -96,9 +129,9 @@ def print_summary(verdicts: list[Verdict]) -> None:
             click.echo(f"{each.verdict.upper()}: {each.promise.split('/')[0]}: {each.sentence}: {each.why}")
 
 
-def _new_folder(target: Target) -> Path:
-    folder = run_folder.RUNS / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{target.kind}-conformance"
-    run_folder.create(target, {"seed": None, "conformance": True}, versions(target), folder)
+def _new_folder(target: Target, kind: str) -> Path:
+    folder = run_folder.place(f"{target.kind}-{kind}")
+    run_folder.create(target, {"seed": None, kind: True}, versions(target), folder)
     # no round was planned: without this file nobody could tell whether one is missing
     (folder / "plan.json").write_text(json.dumps({"seed": None, "rounds": []}))
     return folder

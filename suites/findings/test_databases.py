@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import errors
-from redis.exceptions import ResponseError
+from redis.exceptions import AuthenticationError, ResponseError
 
 from chaosblink.components.pgpool import Pgpool
 from chaosblink.components.postgresql import Postgresql
@@ -44,6 +45,8 @@ def standbys_of(target: Target) -> list[Instance]:
 @pytest.fixture
 def lonely_master(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """Addresses of a Redis master without a replica and of a Sentinel that watches it as `set-4`."""
+    if shutil.which("redis-server", path="/usr/bin:/bin") is None:
+        pytest.skip("redis-server is not installed here")
     master, sentinel = address(), address()
     (tmp_path / "master.conf").write_text(f"bind {master}\nport 6379\nsave ''\ndir {tmp_path}\n")
     (tmp_path / "sentinel.conf").write_text(
@@ -230,6 +233,15 @@ def test_17_connections_are_balanced_and_statements_are_not(target: Target) -> N
             assert client.execute("PGPOOL SHOW load_balance_mode").fetchone() == ("off",), instance.name
             answered = {client.execute("SELECT host(inet_server_addr())").fetchone() for _ in range(10)}
             assert answered == {(real,)}, instance.name
+
+
+def test_20_redis_says_nothing_to_whoever_shows_no_password(target: Target) -> None:
+    """The document's `redis-cli ping` shows none; a Sentinel, which holds no data, answers it."""
+    for instance in target.instances("redis"):
+        with connection(instance.address, instance.port, password=None) as asked, pytest.raises(AuthenticationError):
+            asked.ping()
+        with Redis(target).client(instance) as knows:
+            assert knows.ping() is True, instance.name
 
 
 def test_18_no_event_of_identity_feeds_the_low_queue(target: Target) -> None:

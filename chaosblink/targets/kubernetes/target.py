@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from chaosblink.agent.client import Agent, Credentials
 from chaosblink.targets import WHOLE_NODE, Instance, Lifetime, PlatformError
 from chaosblink.targets.kubernetes import lease, names, values
 from chaosblink.targets.kubernetes.api import Api
+from chaosblink.targets.kubernetes.execution import output_of
 from chaosblink.targets.kubernetes.listing import Listing, Member
 from chaosblink.targets.local.secret_files import write_private
 from chaosblink.targets.local.target import state_root
@@ -76,6 +77,16 @@ class KubernetesTarget:
         """Nothing on this machine: agents see them."""
         return {}
 
+    def output_of(self, instance: Instance, command: list[str], given: bytes = b"") -> str:
+        """What a short command prints in the server's container; PlatformError when it fails or may not be run there.
+
+        `given` is its standard input, whose end it is never told.
+        """
+        member = self.member(instance)
+        if member.pod is None:
+            raise PlatformError(f"{instance.name} is down: it has no pod")
+        return output_of(self.api, (member.namespace, instance.name, instance.component), command, given)
+
     def stop(self, instance: Instance) -> None:
         """PlatformError: a kubelet restarts what ends."""
         raise PlatformError(f"{instance.name} cannot be kept down by itself: scale its workload instead")
@@ -91,7 +102,9 @@ class KubernetesTarget:
         return self._edge, ENDPOINTS[name]
 
     def secret(self, name: str) -> str:
-        """A secret of the platform by its file name."""
+        """A secret of the platform by its file name; one that is not mounted here is asked for, and kept in no file."""
+        if names.inside() and not names.MOUNTED.joinpath("secrets", name).exists():
+            return self.every_secret().get(name, b"").decode().strip() or self._lacks(name)
         return self.secret_file(name).read_text().strip()
 
     def secret_file(self, name: str) -> Path:
@@ -100,11 +113,18 @@ class KubernetesTarget:
             return names.mounted("secrets", name)
         held = self.api.secret(names.NAMESPACE, names.SECRETS)
         if name not in held:
-            raise PlatformError(f"the platform has no secret {name!r} (Secret {names.NAMESPACE}/{names.SECRETS})")
+            self._lacks(name)
         path = self.state / "secrets" / name
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_private(path, held[name])
         return path
+
+    def every_secret(self) -> dict[str, bytes]:
+        """All secrets of the platform by file name; PlatformError for whoever may not read every namespace's."""
+        found: dict[str, bytes] = {}
+        for namespace in names.PLATFORM_NAMESPACES:
+            found |= self.api.secret(namespace, names.SECRETS)
+        return found | self.api.secret(names.NAMESPACE, names.SECRETS) | self.api.secret(*names.VAULT_INIT)
 
     def log_end(self, instance: Instance) -> float:  # noqa: ARG002
         """The time (s since 1970), which is the same for all."""
@@ -209,6 +229,16 @@ class KubernetesTarget:
         from kubernetes.client import VersionApi
 
         return str(self.api.ask("get its version", VersionApi(self.api.client).get_code)["gitVersion"])
+
+    def account_token(self, namespace: str, account: str) -> str:
+        """A new token of a service account, good for ten minutes; PlatformError for whoever may not ask for it."""
+        what = f"ask for a token of {namespace}/{account}"
+        body = {"spec": {"expirationSeconds": 600}}
+        ask = self.api.core.create_namespaced_service_account_token
+        return str(self.api.ask(what, ask, account, namespace, body)["status"]["token"])
+
+    def _lacks(self, name: str) -> NoReturn:
+        raise PlatformError(f"the platform has no secret {name!r} (Secret {names.SECRETS})")
 
     @property
     def _token(self) -> Path:
