@@ -74,10 +74,13 @@ def there(name: str, arguments: list[str]) -> int:
                 job.remove()
 
 
-def run(name: str, arguments: list[str], overrides: tuple[str, ...], keep: bool, progress: Progress) -> int:
+def run(
+    name: str, command: list[str], overrides: tuple[str, ...], keep: bool, progress: Progress
+) -> tuple[int, list[Path]]:
     """Run the suites beside the platform and bring the run folder back; a kind cluster that is not there is made.
 
-    Exit code as of `chaosblink run`. What a Job that died has left is brought back too, and judged as it is.
+    `command` is `run` or `conformance` and its options. Its exit code, and the folder if there was one: what a Job that
+    died has left is brought back too, and judged as it is.
     """
     ours = os.environ.get(TARGET) == "kind" and not _exists(name)
     if ours:
@@ -87,8 +90,8 @@ def run(name: str, arguments: list[str], overrides: tuple[str, ...], keep: bool,
     try:
         api = connect(name)
         guard(api)
-        with node_driver(api.cluster, progress) as host:
-            return _run(api, name, arguments, progress, host)
+        with node_driver(api.cluster, progress) if command[0] == "run" else nullcontext("") as host:
+            return _run(api, name, command, progress, host)
     finally:
         if ours and not keep:
             with undisturbed():
@@ -96,10 +99,11 @@ def run(name: str, arguments: list[str], overrides: tuple[str, ...], keep: bool,
             progress(f"cluster kind-{name} removed")
 
 
-def _run(api: Api, name: str, arguments: list[str], progress: Progress, host: str) -> int:
+def _run(api: Api, name: str, command: list[str], progress: Progress, host: str) -> tuple[int, list[Path]]:
     kind = os.environ.get(TARGET, "kubernetes")
-    folder = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{kind}"
-    job = Job(api, ["run", *arguments], command_options(name), folder=folder, host=host)
+    what = "" if command[0] == "run" else f"-{command[0]}"
+    folder = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{kind}{what}"
+    job = Job(api, command, command_options(name), folder=folder, host=host)
     progress(f"Job {job.name} in cluster {api.cluster}")
     try:
         code = job.run(click.echo)
@@ -114,7 +118,7 @@ def _run(api: Api, name: str, arguments: list[str], progress: Progress, host: st
             job.remove()
     for place in brought:
         _conclude(place)
-    return code
+    return code, brought
 
 
 def fetch(api: Api, image: str, wanted: list[str] | None, progress: Progress) -> list[Path]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,7 +14,6 @@ from chaosblink import cluster_life
 from chaosblink.experiments import plan, run_folder
 from chaosblink.platform_life import at_hand
 from chaosblink.report.publish import kept, print_table, publish
-from chaosblink.targets.kubernetes import names
 from chaosblink.targets.local.layout import ROOT
 
 Progress = Callable[[str], None]
@@ -54,9 +51,9 @@ def run_suites(name: str, choices: Choices, keep: bool, overrides: tuple[str, ..
     for experiment in choices.experiments:
         plan.load(experiment)
     if cluster_life.elsewhere():
-        return cluster_life.run(name, choices.options(), overrides, keep, progress)
+        return cluster_life.run(name, ["run", *choices.options()], overrides, keep, progress)[0]
     with at_hand(name, overrides, keep, progress):
-        folder = _folder()
+        folder = run_folder.place("local")
         seed = random.randrange(10**6) if choices.seed is None else choices.seed
         settled = replace(choices, rounds=choices.rounds or DEFAULT_ROUNDS, seed=seed)
         code = _pytest([f"--platform={name}", *settled.options()], folder)
@@ -79,14 +76,6 @@ def experiments_table() -> str:
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
     ]
     return "\n".join(lines)
-
-
-def _folder() -> Path:
-    """A new run's folder; in a pod of the suite it lies on the volume that outlives the pod."""
-    named = f"{datetime.datetime.now():%Y%m%d-%H%M%S}"
-    if names.inside():
-        return names.KEPT / "runs" / (os.environ.get("CHAOSBLINK_RUN") or f"{named}-kubernetes")
-    return run_folder.RUNS / f"{named}-local"
 
 
 def _pytest(options: list[str], folder: Path) -> int:

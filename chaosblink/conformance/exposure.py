@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chaosblink.conformance.inside import inside
 from chaosblink.targets import Instance, Target
+from chaosblink.targets.kubernetes.target import KubernetesTarget
 
 SHORTEST = 16
 """Bytes; anything shorter would be found by chance."""
@@ -20,20 +21,26 @@ ANY_SECRET = "redis-password"
 
 def writings(target: Target) -> dict[bytes, str]:
     """Every secret the platform holds as it is, as URLs write it and as base64 has it anywhere in a longer text, with
-    the name of its file. OSError when the folder cannot be read."""
+    the name of its file. OSError or PlatformError when they cannot be read."""
+    return {text: name for name, secret in _secrets(held(target)) for text in ways_to_write(secret)}
+
+
+def held(target: Target) -> dict[str, bytes]:
+    """Content of every file of secrets the platform has, by name."""
+    if isinstance(target, KubernetesTarget):
+        return target.every_secret()
     folder = target.secret_file(ANY_SECRET).parent
-    return {text: name for name, secret in _secrets(folder) for text in ways_to_write(secret)}
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def _secrets(folder: Path) -> Iterable[tuple[str, bytes]]:
-    for path in sorted(folder.iterdir()):
-        content = path.read_bytes()
-        if path.name == "init.json":  # the answer of `vault operator init`: its shares are the secrets
+def _secrets(files: dict[str, bytes]) -> Iterable[tuple[str, bytes]]:
+    for name, content in files.items():
+        if name == "init.json":  # the answer of `vault operator init`: its shares are the secrets
             answer = json.loads(content)
             for kind in ("recovery_keys", "recovery_keys_base64", "keys", "keys_base64"):
-                yield from ((path.name, share.encode()) for share in answer.get(kind) or [])
-        elif not path.name.endswith("done"):  # when Vault was set up, no secret
-            yield path.name, content.strip() if path.name != "seal-key" else content
+                yield from ((name, share.encode()) for share in answer.get(kind) or [])
+        elif not name.endswith("done"):  # when Vault was set up, no secret
+            yield name, content.strip() if name != "seal-key" else content
 
 
 def ways_to_write(secret: bytes) -> set[bytes]:
@@ -62,10 +69,12 @@ def environments(target: Target, instance: Instance) -> dict[str, bytes]:
     """
     if target.kind == "local":
         found = dict(filter(None, map(_environment, target.processes(instance))))
-    else:
-        script = 'for p in /proc/[0-9]*; do printf "%s\\0" "$p"; cat "$p/environ" 2>/dev/null; printf "\\n"; done'
-        lines = inside(target, instance, ["sh", "-c", script]).split("\n")
-        found = {line.split("\0")[0]: line.encode() for line in lines if line.count("\0") > 1}
+    else:  # what its owner and nobody else may read: the command runs as the server's user
+        script = 'for p in /proc/[0-9]*; do printf "\\001%s\\0" "$p"; cat "$p/environ" 2>/dev/null; done; true'
+        told = [text.partition("\0") for text in inside(target, instance, ["sh", "-c", script]).split("\1")]
+        found = {process: environment.encode() for process, _, environment in told if environment}
+        if "/proc/1" not in found:  # the server; all others may be of this very question
+            found = {}
     if not found:
         raise RuntimeError(f"{instance.name}: no process whose environment could be read")
     return found

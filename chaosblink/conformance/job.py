@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -45,13 +45,28 @@ def run_conformance(
     `names` are folders of `suites/` (all when empty). `into` is the folder of a chaos run whose report shall show the
     verdicts as well; without it a new folder is made.
     """
+    chosen, workers = suites(names), WORKERS if workers is None else workers
     if cluster_life.elsewhere():
-        raise PlatformError(
-            "conformance is not run on clusters yet; leave out --target and --context for a local platform"
-        )
-    chosen = suites(names)
-    with at_hand(name, overrides, keep, progress) as target, shared(target):
-        return _run(target, into, WORKERS if workers is None else workers, chosen)
+        command = ["conformance", f"--workers={workers}", *(f"--suite={each}" for each in names)]
+        code, folders = cluster_life.run(name, command, overrides, keep, progress)
+        if into:
+            for folder in folders:
+                _add(folder, into)
+        return code
+    with at_hand(name, overrides, keep, progress) as target, shared(target), _whole_cluster(target):
+        return _run(target, into, workers, chosen)
+
+
+def _whole_cluster(target: Target) -> AbstractContextManager[None]:
+    """Among runs that share no machine only the cluster's lease keeps one from the other."""
+    return target.hold() if target.kind == "kubernetes" else nullcontext()
+
+
+def _add(folder: Path, into: Path) -> None:
+    """Show a folder's verdicts in the report of a chaos run as well."""
+    if (folder / CONFORMANCE).exists():
+        (into / CONFORMANCE).write_bytes((folder / CONFORMANCE).read_bytes())
+    click.echo(f"report: {publish(into)}")
 
 
 def suites(names: tuple[str, ...] = ()) -> list[Path]:
@@ -97,7 +112,7 @@ def print_summary(verdicts: list[Verdict]) -> None:
 
 
 def _new_folder(target: Target) -> Path:
-    folder = run_folder.RUNS / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{target.kind}-conformance"
+    folder = run_folder.place(f"{target.kind}-conformance")
     run_folder.create(target, {"seed": None, "conformance": True}, versions(target), folder)
     # no round was planned: without this file nobody could tell whether one is missing
     (folder / "plan.json").write_text(json.dumps({"seed": None, "rounds": []}))

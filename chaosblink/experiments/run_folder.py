@@ -15,6 +15,7 @@ import psutil
 
 from chaosblink import __version__
 from chaosblink.targets import Target
+from chaosblink.targets.kubernetes import names
 from chaosblink.targets.local.layout import ROOT
 
 RUNS = ROOT / "reports" / "runs"
@@ -24,6 +25,17 @@ STAND_INS = {
     "KMS": "static seal key in a file of mode 0600",
 }
 LOCAL_STAND_INS = {"Kubernetes": "supervisord as kubelet, one network namespace an instance"}
+
+
+def place(kind: str) -> Path:
+    """Where a new run's folder shall be made; in a pod of the suite it lies on the volume that outlives the pod.
+
+    `kind` ends its name: `local`, `local-conformance`.
+    """
+    named = f"{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    if names.inside():
+        return names.KEPT / "runs" / (os.environ.get("CHAOSBLINK_RUN") or f"{named}-kubernetes")
+    return RUNS / f"{named}-{kind}"
 
 
 def create(target: Target, options: dict[str, Any], versions: dict[str, str], folder: Path | None = None) -> Path:

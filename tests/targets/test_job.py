@@ -155,7 +155,7 @@ def test_the_folder_of_a_job_that_died_comes_back_and_is_judged(
     monkeypatch.setattr(cluster_life.run_folder, "RUNS", tmp_path / "here")
     monkeypatch.setattr(cluster_life, "reader", lambda api, _: contextlib.nullcontext(Reader(api, "reader")))
     monkeypatch.setattr(cluster_life.Job, "__init__", _named(cluster_life.Job.__init__))
-    assert cluster_life.run("x", ["--rounds=1"], (), False, print) == 137
+    assert cluster_life.run("x", ["run", "--rounds=1"], (), False, print)[0] == 137
     (place,) = judged
     assert place.name.endswith("-kubernetes")
     assert (place / "postgresql-primary-kill" / "round-01" / "history.jsonl").exists()

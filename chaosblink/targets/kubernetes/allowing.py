@@ -41,6 +41,7 @@ def disallow(api: Api, progress: Progress) -> None:
     """Take agents, accounts, roles and labels away; agents undo what is open first. The runs' volume stays."""
     made = render("suite", image="none", certificate="none")
     made = [each for each in made if each["kind"] not in ("Namespace", "PersistentVolumeClaim")]
+    made += render("conformance", image="none")  # of a run whose terminal was closed
     made += [secret(names.AGENT_TLS, {}), secret(names.RUN_TLS, {})]
     cron: dict[str, Any] = {"name": "chaosblink-nightly", "namespace": names.NAMESPACE}
     made.append({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": cron})

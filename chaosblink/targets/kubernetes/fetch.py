@@ -9,15 +9,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from kubernetes import client
-from kubernetes.client.exceptions import ApiException
-from kubernetes.stream import stream
 
 from chaosblink.targets import PlatformError
 from chaosblink.targets.kubernetes import names
 from chaosblink.targets.kubernetes.api import Api
+from chaosblink.targets.kubernetes.execution import Output, execute
 from chaosblink.targets.kubernetes.manifests import Applier, render
 from chaosblink.waiting import Timeout, until
 
@@ -56,31 +52,8 @@ class Reader:
             file.seek(0)
             return file.read().decode()
 
-    def _exec(self, command: list[str], output: Any) -> None:
-        # stream() swaps the request method of the client it is given: a client of its own for each call
-        core = client.CoreV1Api(client.ApiClient(self._api.configuration))
-        options = {"stdout": True, "stderr": True, "stdin": False, "tty": False, "binary": True}
-        try:
-            socket = stream(
-                core.connect_get_namespaced_pod_exec,
-                self._pod,
-                names.NAMESPACE,
-                container="reader",
-                command=command,
-                _preload_content=False,
-                **options,
-            )
-        except ApiException as error:
-            raise PlatformError(f"cluster {self._api.cluster} lets nobody into {self._pod}: {error.reason}") from None
-        complaint = b""
-        while socket.is_open():
-            socket.update(timeout=10)
-            output.write(socket.read_stdout(timeout=0) or b"")
-            complaint += socket.read_stderr(timeout=0) or b""
-        output.write(socket.read_stdout(timeout=0) or b"")
-        if socket.returncode != 0:
-            said = " ".join(complaint.decode(errors="replace").split())[:200]
-            raise PlatformError(f"{command[0]} in {self._pod} ended with {socket.returncode}: {said}")
+    def _exec(self, command: list[str], output: Output) -> None:
+        execute(self._api, (names.NAMESPACE, self._pod, "reader"), command, output)
 
 
 @contextmanager

@@ -16,8 +16,6 @@ from chaosblink.targets.local.certificates import Authority
 from chaosblink.targets.local.layout import IDENTITY_HOST, VAULT_HOST
 
 SECRET, CA = known.SECRETS, known.CA
-VAULT_INIT = "vault-init"
-"""Where the Job vault-setup keeps the recovery shares; made empty here, since the Job may only change it."""
 
 HOLDERS: dict[str, tuple[str, ...]] = {
     "blinkchamber": (
@@ -83,8 +81,8 @@ def ensure_secrets(api: Api) -> int:
         made += len(missing)
         if missing:
             _put_secret(api, namespace, SECRET, missing)
-    if _secret(api, "blinkchamber", VAULT_INIT) is None:
-        _put_secret(api, "blinkchamber", VAULT_INIT, {})
+    if _secret(api, *known.VAULT_INIT) is None:  # empty: the Job may only change it
+        _put_secret(api, *known.VAULT_INIT, {})
     return made
 
 

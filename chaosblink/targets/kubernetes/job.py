@@ -20,6 +20,7 @@ from chaosblink.waiting import Timeout, until
 STARTED_WITHIN_S = 300.0
 """Seconds until the pod's container runs; pulling the image is the long part."""
 ENDED_WITHIN_S = 120.0
+CONFORMANCE = "conformance"
 Say = Callable[[str], None]
 
 
@@ -35,6 +36,7 @@ def pod_variables(
         "commit": commit(),
         "folder": folder,
         "host": host,
+        "account": names.RUN_ACCOUNT,
     }
 
 
@@ -51,13 +53,20 @@ class Job:
     def __init__(
         self, api: Api, arguments: list[str], options: str, image: str = "", folder: str = "", host: str = ""
     ) -> None:
-        """`arguments` of `chaosblink`; `folder` is the run's, on the volume; `host` is the node faults' driver's."""
+        """`arguments` of `chaosblink`; `folder` is the run's, on the volume; `host` is the node faults' driver's.
+
+        A conformance run has an account of its own, which may look into the platform's pods and is removed with it.
+        """
         self._api = api
         self.name = f"chaosblink-{arguments[0]}-{time.strftime('%H%M%S')}-{secrets.token_hex(2)}"
         found = values.of_release(api)
         self.image = image or values.suite_image(found)
         variables = pod_variables(api, self.image, arguments, options, folder, host)
-        self._objects = render("job", name=self.name, **variables)
+        granted: list[dict[str, Any]] = []
+        if arguments[0] == CONFORMANCE:
+            variables["account"] = names.CONFORMANCE_ACCOUNT
+            granted = render("conformance", image=self.image)
+        self._objects = [*granted, *render("job", name=self.name, **variables)]
         self._applier = Applier(api)
         self._applier.apply([config_map(names.VALUES, {"values.yaml": yaml.safe_dump(found)}), *self._objects])
 

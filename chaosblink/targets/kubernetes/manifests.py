@@ -29,6 +29,8 @@ NAMES = {
     "values": names.VALUES,
     "run_tls": names.RUN_TLS,
     "agent_tls": names.AGENT_TLS,
+    "conformance": names.CONFORMANCE_ACCOUNT,
+    "stranger": names.STRANGER,
 }
 
 

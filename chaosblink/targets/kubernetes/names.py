@@ -13,12 +13,17 @@ LABEL, ALLOWED = "chaosblink.io/chaos", "allowed"
 SUITE_NODE = "chaosblink.io/suite"
 RELEASE = "blinkchamber"
 
+RUN_ACCOUNT, CONFORMANCE_ACCOUNT = "chaosblink-run", "chaosblink-conformance"
+STRANGER = "chaosblink-stranger"
+"""A pod of namespace `identity` for the time of a conformance run, which no NetworkPolicy allows anything special."""
 LEASE = "chaosblink-run"
 TOKEN = "chaosblink-run-token"
 RUN_TLS, AGENT_TLS = "chaosblink-run-tls", "chaosblink-agent-tls"
 AGENT_LABEL = "app.kubernetes.io/name=chaosblink-agent"
 SECRETS, CA, VALUES = "blinkchamber-secrets", "blinkchamber-ca", "chaosblink-values"
 VOLUME = "chaosblink-runs"
+VAULT_INIT = ("blinkchamber", "vault-init")
+"""Namespace and name of the Secret in which the Job vault-setup keeps the answer of `operator init`."""
 
 CLUSTER = "CHAOSBLINK_CLUSTER"
 """Environment of a pod of the suite: UID of the namespace kube-system, which names the cluster it was meant for."""

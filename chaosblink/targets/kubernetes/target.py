@@ -17,6 +17,7 @@ from chaosblink.agent.client import Agent, Credentials
 from chaosblink.targets import WHOLE_NODE, Instance, Lifetime, PlatformError
 from chaosblink.targets.kubernetes import lease, names, values
 from chaosblink.targets.kubernetes.api import Api
+from chaosblink.targets.kubernetes.execution import output_of
 from chaosblink.targets.kubernetes.listing import Listing, Member
 from chaosblink.targets.local.secret_files import write_private
 from chaosblink.targets.local.target import state_root
@@ -76,6 +77,16 @@ class KubernetesTarget:
         """Nothing on this machine: agents see them."""
         return {}
 
+    def output_of(self, instance: Instance, command: list[str], given: bytes = b"") -> str:
+        """What a short command prints in the server's container; PlatformError when it fails or may not be run there.
+
+        `given` is its standard input, whose end it is never told.
+        """
+        member = self._member(instance)
+        if member.pod is None:
+            raise PlatformError(f"{instance.name} is down: it has no pod")
+        return output_of(self.api, (member.namespace, instance.name, instance.component), command, given)
+
     def stop(self, instance: Instance) -> None:
         """PlatformError: a kubelet restarts what ends."""
         raise PlatformError(f"{instance.name} cannot be kept down by itself: scale its workload instead")
@@ -105,6 +116,13 @@ class KubernetesTarget:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_private(path, held[name])
         return path
+
+    def every_secret(self) -> dict[str, bytes]:
+        """All secrets of the platform by file name; PlatformError for whoever may not read every namespace's."""
+        found: dict[str, bytes] = {}
+        for namespace in names.PLATFORM_NAMESPACES:
+            found |= self.api.secret(namespace, names.SECRETS)
+        return found | self.api.secret(names.NAMESPACE, names.SECRETS) | self.api.secret(*names.VAULT_INIT)
 
     def log_end(self, instance: Instance) -> float:  # noqa: ARG002
         """The time (s since 1970), which is the same for all."""
