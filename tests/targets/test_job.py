@@ -15,6 +15,7 @@ from chaosblink.targets import PlatformError
 from chaosblink.targets.kubernetes import fetch, job, values
 from chaosblink.targets.kubernetes.api import Api, connect
 from chaosblink.targets.kubernetes.fetch import Reader
+from chaosblink.targets.kubernetes.manifests import render
 from tests.targets import fake_api
 
 PODS = "/api/v1/namespaces/chaosblink/pods"
@@ -76,6 +77,38 @@ def test_a_log_that_broke_off_is_taken_up_behind_the_last_line(cluster: Any) -> 
     said: list[str] = []
     assert job.Job(connect("x"), ["run"], "").run(said.append) == 1
     assert said == ["one", "two", "three"]
+
+
+def test_a_conformance_run_brings_its_own_account_and_takes_it_away(cluster: Any) -> None:
+    assert cluster
+    made = job.Job(connect("x"), ["conformance"], "")
+    there = list(made._applier.there)  # type: ignore[attr-defined]
+    assert there[0] == "ConfigMap"
+    assert there[-1] == "Job", "what it may do must be there before it starts"
+    assert {"ServiceAccount", "ClusterRole", "RoleBinding", "Pod"} <= set(there)
+    pod = made._objects[-1]["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == "chaosblink-conformance"
+    made.remove()
+    assert made._applier.there == ["ConfigMap"]  # type: ignore[attr-defined]
+
+
+def test_any_other_run_has_the_account_of_runs_and_nothing_else(cluster: Any) -> None:
+    assert cluster
+    made = job.Job(connect("x"), ["run"], "")
+    assert [each["kind"] for each in made._objects] == ["Job"]
+    assert made._objects[0]["spec"]["template"]["spec"]["serviceAccountName"] == "chaosblink-run"
+
+
+def test_what_a_conformance_run_may_do_is_no_more_than_this() -> None:
+    """Nothing that makes, changes or deletes an object of the platform; secrets only by name."""
+    roles = [each for each in render("conformance", image="i") if each["kind"] in ("ClusterRole", "Role")]
+    rules = [rule for role in roles for rule in role["rules"]]
+    assert rules
+    for rule in rules:
+        acts = set(rule["verbs"]) - {"get", "list"}
+        assert acts == set() or set(rule["resources"]) <= {"pods/exec", "pods/eviction", "serviceaccounts/token"}, rule
+        assert "secrets" not in rule["resources"] or rule["resourceNames"], rule
+        assert "*" not in [*rule["verbs"], *rule["resources"], *rule["apiGroups"]], rule
 
 
 def test_a_pod_that_never_starts_says_why(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:

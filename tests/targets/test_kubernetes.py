@@ -107,7 +107,8 @@ def test_a_cluster_without_the_platform_is_said_to_have_none(api: Any) -> None:
         (["up", "--context", CONTEXT], False, "only kind clusters are made here"),
         (["exec", "--context", CONTEXT, "vault-0", "ls"], False, "kubectl exec"),
         (["stop", "--context", CONTEXT, "vault-0"], False, "cannot be kept down"),
-        (["conformance", "--context", CONTEXT], False, "not run on clusters yet"),
+        (["conformance", "--context", CONTEXT], True, "chaosblink allow --context"),
+        (["conformance", "--context", CONTEXT, "--suite", "nosuch"], False, "no conformance suite 'nosuch'"),
     ],
 )
 def test_the_command_line_refuses_in_one_line_with_exit_code_2(
@@ -346,6 +347,7 @@ def test_a_run_may_read_the_platform_and_no_more() -> None:
 def test_a_job_is_not_repeated_and_sits_on_the_suites_node() -> None:
     variables = {"image": "i", "cluster": "u", "options": '--target kind --name "x"', "commit": "c", "folder": "f"}
     variables["host"] = "198.19.0.1"
+    variables["account"] = "chaosblink-run"
     (job,) = render("job", name="n", arguments=["run", "--experiment=a b"], **variables)
     pod = job["spec"]["template"]["spec"]
     assert job["spec"]["backoffLimit"] == 0
