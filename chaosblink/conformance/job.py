@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ import pytest
 from chaosblink import cluster_life
 from chaosblink.conformance.exposure import writings
 from chaosblink.conformance.lock import shared
-from chaosblink.conformance.verdict_list import VerdictList
+from chaosblink.conformance.verdict_list import VerdictList, by_pytest
 from chaosblink.experiments import run_folder
 from chaosblink.experiments.session import versions
 from chaosblink.main_job import Interruption
@@ -88,7 +89,7 @@ def _run(target: Target, into: Path | None, workers: int, files: list[Path]) -> 
     options += ["--max-worker-restart", "0"]
     options += ["-q", "-p", "no:cacheprovider", "--tb=no", "-rN", "--no-header"]
     code = int(pytest.main([*map(str, files), *options], plugins=[listed, interruption]))
-    verdicts = listed.verdicts(writings(target))
+    verdicts = listed.verdicts(writings(target), partial(_again, target))
     if interruption.seen:
         code = 130
     _write(folder, verdicts, time.monotonic() - began, new=into is None)
@@ -99,6 +100,13 @@ def _run(target: Target, into: Path | None, workers: int, files: list[Path]) -> 
         return code
     words = {verdict.verdict for verdict in verdicts}
     return 0 if "pass" in words and words <= {"pass", "not run"} and code == 0 else 1
+
+
+def _again(target: Target, test: str) -> str:
+    """The command that repeats a test: alone where the servers can be reached, with its suite where a Job must."""
+    if target.kind == "local":
+        return by_pytest(test)
+    return f"chaosblink conformance {target.options} --suite {Path(test).parent.name}"
 
 
 def print_summary(verdicts: list[Verdict]) -> None:

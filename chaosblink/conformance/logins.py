@@ -11,6 +11,10 @@ import httpx
 from chaosblink.components import https
 from chaosblink.components.vault import HOST
 from chaosblink.targets import Target
+from chaosblink.targets.kubernetes.target import KubernetesTarget
+
+APPLICATIONS = {"zitadel": ("app-role", "identity", "zitadel")}
+"""Who logs in by Kubernetes auth in a cluster: the role in Vault, namespace and name of the service account."""
 
 
 class VaultAs:
@@ -46,7 +50,15 @@ def _token(target: Target, role: str) -> str:
 
 def _log_in(target: Target, role: str) -> str:
     address, port = target.endpoint("vault")
-    given = {"role_id": target.secret(f"{role}-role-id"), "secret_id": target.secret(f"{role}-secret-id")}
+    method, given = _credentials(target, role)
     with https.client(target, address, port, host=HOST) as client:
-        answer = client.post("/v1/auth/approle/login", json=given).raise_for_status()
+        answer = client.post(f"/v1/auth/{method}/login", json=given).raise_for_status()
     return str(answer.json()["auth"]["client_token"])
+
+
+def _credentials(target: Target, role: str) -> tuple[str, dict[str, str]]:
+    """As the role itself logs in: in a cluster the application shows the token of its service account."""
+    if isinstance(target, KubernetesTarget) and role in APPLICATIONS:
+        vaults_role, namespace, account = APPLICATIONS[role]
+        return "kubernetes", {"role": vaults_role, "jwt": target.account_token(namespace, account)}
+    return "approle", {f"{half}_id": target.secret(f"{role}-{half}-id") for half in ("role", "secret")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -41,13 +41,23 @@ class VerdictList:
         """Called by pytest for set-up, call and teardown of every test."""
         self._reports.setdefault(report.nodeid, []).append(report)
 
-    def verdicts(self, secrets: dict[bytes, str]) -> list[Verdict]:
-        """One verdict a test, in order of component and file; no secret stands in any of them."""
+    def verdicts(self, secrets: dict[bytes, str], command: Callable[[str], str]) -> list[Verdict]:
+        """One verdict a test, in order of component and file; no secret stands in any of them.
+
+        `command` says what repeats a test.
+        """
         tests = sorted({*self._due, *self._reports})
-        return [_verdict(test, self._reports.get(test, []), secrets) for test in tests]
+        return [_verdict(test, self._reports.get(test, []), secrets, command) for test in tests]
 
 
-def _verdict(test: str, reports: list[pytest.TestReport], secrets: dict[bytes, str]) -> Verdict:
+def by_pytest(test: str) -> str:
+    """The command that repeats a test alone, on a platform this machine reaches."""
+    return f"pytest {test}"
+
+
+def _verdict(
+    test: str, reports: list[pytest.TestReport], secrets: dict[bytes, str], command: Callable[[str], str]
+) -> Verdict:
     path, _, name = test.partition("@")[0].partition("::")
     told: dict[str, Any] = {}
     for report in reports:
@@ -67,7 +77,7 @@ def _verdict(test: str, reports: list[pytest.TestReport], secrets: dict[bytes, s
         verdict=word,
         why=_redacted(why or str(told.get("found", "")), secrets),
         evidence=["conformance.json"],
-        reproduce=f"pytest {test.partition('@')[0]}",
+        reproduce=command(test.partition("@")[0]),
     )
 
 

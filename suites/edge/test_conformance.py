@@ -22,6 +22,7 @@ from chaosblink.conformance import tls
 from chaosblink.targets import Instance, Target, name_at
 
 BACKENDS = ("identity", "vault", "pgpool")
+UNUSED = "MAINT (resolution)"
 
 
 def edges(target: Target) -> list[Instance]:
@@ -48,8 +49,8 @@ def statistics(instance: Instance) -> list[dict[str, str]]:
 
 
 def checked(instance: Instance, backend: str) -> dict[str, dict[str, str]]:
-    """The servers of one backend by name."""
-    lines = [line for line in statistics(instance) if line["pxname"] == backend]
+    """The servers of one backend by name; a place that waits for a server's name to have another address is none."""
+    lines = [line for line in statistics(instance) if line["pxname"] == backend and line["status"] != UNUSED]
     return {line["svname"]: line for line in lines if line["svname"] not in ("BACKEND", "FRONTEND")}
 
 
@@ -121,7 +122,10 @@ def test_vaults_pages_are_not_on_identitys_host(target: Target) -> None:
 def test_every_server_is_health_checked_and_none_is_missing(target: Target, backend: str) -> None:
     for instance in edges(target):
         servers = checked(instance, backend)
-        assert set(servers) == {i.name for i in target.instances(backend)}, instance.name
+        if (target.kind, backend) == ("kubernetes", "identity"):  # found by a name of several addresses
+            assert len(servers) == len(target.instances(backend)), f"{instance.name}: {sorted(servers)}"
+        else:
+            assert set(servers) == {i.name for i in target.instances(backend)}, instance.name
         unchecked = [name for name, line in servers.items() if not line["check_status"].startswith("L")]
         assert unchecked == [], f"{instance.name} does not check {unchecked} of {backend}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,8 @@ def standbys_of(target: Target) -> list[Instance]:
 @pytest.fixture
 def lonely_master(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """Addresses of a Redis master without a replica and of a Sentinel that watches it as `set-4`."""
+    if shutil.which("redis-server", path="/usr/bin:/bin") is None:
+        pytest.skip("redis-server is not installed here")
     master, sentinel = address(), address()
     (tmp_path / "master.conf").write_text(f"bind {master}\nport 6379\nsave ''\ndir {tmp_path}\n")
     (tmp_path / "sentinel.conf").write_text(

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from chaosblink.components import https
-from chaosblink.components.vault import Vault
+from chaosblink.components.vault import HOST, Vault
 from chaosblink.conformance.exposition import fires, names, samples
 from chaosblink.conformance.scratch import Process, ScratchVault, address, vaults
 from chaosblink.targets import Instance, Target
@@ -44,7 +44,7 @@ DOCUMENTS = {
 
 def scraped(target: Target, instance: Instance) -> str:
     """A live Vault server's page for Prometheus."""
-    with https.client(target, instance.address, instance.port) as client:
+    with https.client(target, instance.address, instance.port, host=HOST) as client:
         return client.get("/v1/sys/metrics", params={"format": "prometheus"}).raise_for_status().text
 
 
@@ -110,6 +110,7 @@ def page_of(process: Process, place: str) -> str:
 
 def test_6_the_postgresql_exporter_has_other_names(target: Target, tmp_path: Path) -> None:
     server, place = target.instances("postgresql")[0], f"{address()}:9187"
+    command = [exporter("prometheus-postgres-exporter"), f"--web.listen-address={place}"]
     write_private(tmp_path / "password", target.secret("pgpool-password").encode())
     variables = {
         "PATH": os.environ["PATH"],
@@ -117,7 +118,6 @@ def test_6_the_postgresql_exporter_has_other_names(target: Target, tmp_path: Pat
         "DATA_SOURCE_USER": "pgpool",
         "DATA_SOURCE_PASS_FILE": str(tmp_path / "password"),
     }
-    command = [exporter("prometheus-postgres-exporter"), f"--web.listen-address={place}"]
     process = Process(command, tmp_path / "log", variables)
     try:
         emitted = names(page_of(process, place))

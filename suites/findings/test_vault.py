@@ -229,6 +229,7 @@ def kv_get(target: Target, home: Path, token: str, path: str) -> subprocess.Comp
         variables |= {
             f"{prefix}_ADDR": f"https://{leader.address}:{leader.port}",
             f"{prefix}_CACERT": str(target.ca_file),
+            f"{prefix}_TLS_SERVER_NAME": HOST,
         }
     command = [str(preflight.bao()), "kv", "get", "-field=value", path]
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=30)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from chaosblink.components import https
-from chaosblink.components.vault import Vault
+from chaosblink.components.vault import HOST, Vault
 from chaosblink.conformance import tls
 from chaosblink.conformance.exposure import held
 from chaosblink.conformance.inside import inside
@@ -59,7 +59,7 @@ def leader_of(target: Target) -> Instance:
 
 def asked(target: Target, instance: Instance, path: str) -> httpx.Response:
     """One server's own answer, without a token."""
-    with https.client(target, instance.address, instance.port) as client:
+    with https.client(target, instance.address, instance.port, host=HOST) as client:
         return client.get(f"/v1/{path}")
 
 
@@ -110,7 +110,7 @@ def test_what_the_leader_acknowledged_is_on_every_standby(target: Target) -> Non
 
 
 def _read(target: Target, instance: Instance, path: str) -> str:
-    with https.client(target, instance.address, instance.port) as client, vault_as(target, "chaos") as role:
+    with https.client(target, instance.address, instance.port, host=HOST) as client, vault_as(target, "chaos") as role:
         answer = client.get(f"/v1/{path}", headers={"X-Vault-Token": role.token})
     return str(answer.json()["data"]["data"]["value"])
 

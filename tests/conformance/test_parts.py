@@ -16,7 +16,7 @@ import pytest
 
 from chaosblink.conformance import lock, tls
 from chaosblink.conformance.exposition import fires, names, samples
-from chaosblink.conformance.verdict_list import VerdictList
+from chaosblink.conformance.verdict_list import VerdictList, by_pytest
 from chaosblink.conformance.wire import wire
 from chaosblink.targets import PlatformError, Target
 from chaosblink.targets.local.certificates import Authority
@@ -112,7 +112,7 @@ def run_with(folder: Path, text: str) -> Path:
 def test_conformance_verdicts_stand_beside_the_others(tmp_path: Path) -> None:
     listed = VerdictList()
     listed.pytest_xdist_node_collection_finished(["suites/vault/test_conformance.py::test_every_node_votes"])
-    run = run_with(tmp_path, json.dumps([asdict(one) for one in listed.verdicts({})]))
+    run = run_with(tmp_path, json.dumps([asdict(one) for one in listed.verdicts({}, by_pytest)]))
     (verdict,) = judge(run)
     assert (verdict.experiment, verdict.verdict) == ("conformance", "unknown")
     assert "did not report" in verdict.why

@@ -44,10 +44,10 @@ PROGRAM = """
 import json, sys
 from dataclasses import asdict
 import pytest
-from chaosblink.conformance.verdict_list import VerdictList
+from chaosblink.conformance.verdict_list import VerdictList, by_pytest
 listed = VerdictList()
 pytest.main([*sys.argv[1:], "-q", "-p", "no:cacheprovider", "--import-mode=importlib"], plugins=[listed])
-found = listed.verdicts({b"hunter2hunter2hunter2": "redis-password"})
+found = listed.verdicts({b"hunter2hunter2hunter2": "redis-password"}, by_pytest)
 print("\\n" + json.dumps([asdict(one) for one in found]))
 """
 

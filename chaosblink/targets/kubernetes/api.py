@@ -46,6 +46,7 @@ class Api:
         self.apps = client.AppsV1Api(self.client)
         self.batch = client.BatchV1Api(self.client)
         self.leases = client.CoordinationV1Api(self.client)
+        self.policy = client.PolicyV1Api(self.client)
         self.webhooks = client.AdmissionregistrationV1Api(self.client)
 
     def ask(self, what: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
