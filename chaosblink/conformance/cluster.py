@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,7 +37,7 @@ def asking(target: Target, token: str = "") -> Iterator[httpx.Client]:
     own = configuration.auth_settings().get("BearerToken", {}).get("value", "")
     with httpx.Client(
         base_url=configuration.host,
-        verify=configuration.ssl_ca_cert or False,
+        verify=ssl.create_default_context(cafile=configuration.ssl_ca_cert),
         headers={"Authorization": f"Bearer {token}" if token else str(own)},
         timeout=WITHIN_S,
         trust_env=False,

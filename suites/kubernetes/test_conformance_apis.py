@@ -25,7 +25,8 @@ def manifest(target: Target) -> list[dict[str, Any]]:
     """Every object of the chart with the values of the release."""
     with helm.Chart.load(CHART) as chart:
         rendered = chart.render(target.settings, name=names.RELEASE, namespace="blinkchamber")
-    found = [each for text in rendered.values() for each in yaml.safe_load_all(text) if each]
+    texts = [text for name, text in rendered.items() if name.endswith(".yaml")]
+    found = [each for text in texts for each in yaml.safe_load_all(text) if each]
     assert len(found) > 50
     return found
 

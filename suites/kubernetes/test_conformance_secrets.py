@@ -1,4 +1,4 @@
-"""Secrets in the cluster: they reach pods by files, stand in nothing anybody may list, and Vault knows whose pod asks."""
+"""Secrets in the cluster: pods get them as files, nothing that is listed or logged holds one, Vault knows who asks."""
 
 from __future__ import annotations
 
