@@ -2,7 +2,7 @@
 The pod of a component, alike for all: who runs, where, with which files, secrets and limits.
 
 Takes (dict "root" $ "component" NAME "name" WORKLOAD "account" SERVICE-ACCOUNT "image" NAME "env" MAP) and, where they
-differ: "files" the component whose files it gets (or none), "envFrom" YAML of more variables, "command" list, "args" list, "secrets" list of file names, "tls" Secret name, "ca" true (only the CA's certificate),
+differ: "place" its working directory, "files" the component whose files it gets (or none), "envFrom" YAML of more variables, "command" list, "args" list, "secrets" list of file names, "tls" Secret name, "ca" true (only the CA's certificate),
 "data" emptyDir|volume|none, "run" a directory that must be writable, "token" true (API token), "annotations" map,
 "ports" map name: number, "probes" YAML, "replicas" number, "apart" true (not beside the pod of the same ordinal),
 "sysctls" YAML, "grace" s, "stopDelay" s, "volumes" YAML, "moves" true (may start on any node), "restart" policy.
@@ -57,6 +57,9 @@ spec:
       imagePullPolicy: {{ $values.imagePullPolicy }}
       {{- if or .command (not .args) }}
       command: {{ .command | default (list "/files/start.sh") | toJson }}
+      {{- end }}
+      {{- with .place }}
+      workingDir: {{ . }}
       {{- end }}
       {{- with .args }}
       args: {{ toJson . }}

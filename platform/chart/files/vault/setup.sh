@@ -132,7 +132,7 @@ enable_engines() {
 }
 
 write_policies() {
-  for policy in postgres zitadel redis chaos; do
+  for policy in postgres zitadel redis chaos operator; do
     jq -n --rawfile policy "$FILES/policy-$policy.hcl" '{$policy}' | api_write "sys/policies/acl/$policy"
   done
 }
@@ -168,6 +168,7 @@ write_roles() {
     approle zitadel zitadel,postgres,redis 1h
   fi
   approle chaos chaos 24h
+  approle operator operator 1h
 }
 
 # put PATH KEY FILE: one secret.
