@@ -233,6 +233,21 @@ def conformance(name: str, **options: Any) -> None:
 
 @main.command()
 @name_option
+@click.option("-k", "only", default="", metavar="EXPRESSION", help="Only those whose names match (pytest's -k).")
+@clear_errors
+def procedures(name: str, only: str) -> None:
+    """Carry out the owner's commands on a cluster, from here and with your own rights: status, backup, restore, scale.
+
+    Needs kubectl. Exit code 0 when each did what it should (or is not run here), 1 when one did not, 2 when no run was
+    possible.
+    """
+    from chaosblink.procedures.job import run_procedures
+
+    sys.exit(run_procedures(name, only))
+
+
+@main.command()
+@name_option
 @click.option("--seconds", default=None, type=click.FloatRange(min=0, min_open=True), help="Stop by itself after that.")
 @clear_errors
 def watch(name: str, seconds: float | None) -> None:

@@ -34,6 +34,7 @@ ROWS = (
     Row("Redis: 3 masters, 3 replicas", ("redis",), ("redis",)),
     Row("Redis: 3 Sentinels", ("sentinel",), ("sentinel",)),
     Row("Ingress controller, TLS", ("edge",), ("edge",)),
+    Row("Kubernetes: budgets, placement, probes, network policies, rights", ("kubernetes",)),
     Row("Mailu", ("mail",), ("mail",)),
     Row("Longhorn", ("storage",), ("storage",)),
     Row("Custom apps: video processing", ("videoapp",), ("videoapp",)),
@@ -105,18 +106,24 @@ class Tests(list[tuple[str, tuple[str, ...]]]):
 def tests(root: Path, suite: str) -> Tests:
     """The conformance tests of one folder of `suites/`; parametrised ones count once."""
     folder = root / "suites" / suite
-    pattern = "test_*.py" if suite == "findings" else "test_conformance*.py"
+    pattern = "test_*.py" if suite in ("findings", "procedures") else "test_conformance*.py"
     found = Tests()
     for path in sorted(folder.glob(pattern)):
-        for node in ast.walk(ast.parse(path.read_text())):
+        module = ast.parse(path.read_text())
+        whole = [one.value for one in module.body if isinstance(one, ast.Assign) and _is_mark(one)]
+        for node in ast.walk(module):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                found.append((f"{path.name}::{node.name}", _targets(node)))
+                found.append((f"{path.name}::{node.name}", _targets([*node.decorator_list, *whole])))
     return found
 
 
-def _targets(test: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, ...]:
-    """`@pytest.mark.only_on("kubernetes", why)` leaves one target."""
-    for mark in test.decorator_list:
+def _is_mark(assigned: ast.Assign) -> bool:
+    return [ast.unparse(name) for name in assigned.targets] == ["pytestmark"]
+
+
+def _targets(marks: list[ast.expr]) -> tuple[str, ...]:
+    """`pytest.mark.only_on("kubernetes", why)`, of the test or of its whole file, leaves one target."""
+    for mark in marks:
         if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.only_on":
             return (str(ast.literal_eval(mark.args[0])),)
     return TARGETS

@@ -81,7 +81,10 @@ def experiments_table() -> str:
 def _pytest(options: list[str], folder: Path) -> int:
     quiet = ["-p", "no:cacheprovider", "-n", "0", "--tb=no", "-v"]
     # conformance shares the platform and is a run of its own; chaos has it alone
-    chaos_only = ["--ignore-glob=*/test_conformance*.py", f"--ignore={ROOT}/suites/findings"]
+    chaos_only = [
+        "--ignore-glob=*/test_conformance*.py",
+        *(f"--ignore={ROOT}/suites/{name}" for name in ("findings", "procedures")),
+    ]
     arguments = [str(ROOT / "suites"), f"--rootdir={ROOT}", *chaos_only, *quiet, *options, f"--run-dir={folder}"]
     interruption = Interruption()
     code = int(pytest.main(arguments, plugins=[interruption]))

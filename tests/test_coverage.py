@@ -10,7 +10,7 @@ import pytest
 
 from chaosblink import coverage
 
-FINDINGS = 19
+FINDINGS = 20
 """Contradictions in the owner's document."""
 
 
@@ -50,6 +50,8 @@ def test_a_suite_nobody_named_is_not_left_out(checkout: Path) -> None:
 def test_a_test_for_one_target_counts_there_alone(checkout: Path) -> None:
     counted = dict(coverage.tests(checkout, "findings"))
     assert counted["test_kubernetes.py::test_11_a_disruption_budget_protects"] == ("kubernetes",)
+    whole = {targets for _, targets in coverage.tests(checkout, "kubernetes")}
+    assert whole == {("kubernetes",)}, "a mark of the whole file counts for each of its tests"
     assert counted["test_databases.py::test_10_one_address_follows_the_master"] == ("local", "kubernetes")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from functools import partial
@@ -55,7 +55,7 @@ def run_conformance(
                 _add(folder, into)
         return code
     with at_hand(name, overrides, keep, progress) as target, shared(target), _whole_cluster(target):
-        return _run(target, into, workers, chosen)
+        return carry_out(target, "conformance", into, workers, chosen)
 
 
 def _whole_cluster(target: Target) -> AbstractContextManager[None]:
@@ -80,14 +80,21 @@ def suites(names: tuple[str, ...] = ()) -> list[Path]:
     return [path for path in found if not names or path.parent.name in names]
 
 
-def _run(target: Target, into: Path | None, workers: int, files: list[Path]) -> int:
+def carry_out(
+    target: Target, kind: str, into: Path | None, workers: int, files: list[Path], more: Sequence[str] = ()
+) -> int:
+    """Run these test files on a platform that is held, and make verdicts and a report of what they say.
+
+    `kind` (`conformance`, `procedures`) names the folder, `more` are further options of pytest. Exit code: 0 every
+    verdict is pass or not run, 1 one is not, 130 interrupted.
+    """
     began = time.monotonic()
-    folder = into or _new_folder(target)
+    folder = into or _new_folder(target, kind)
     listed, interruption = VerdictList(), Interruption()
     options = [f"--rootdir={ROOT}", f"--platform={target.name}", "-n", str(workers), "--dist", "loadgroup"]
     # with a replacement for a worker that died, xdist's loadgroup never ends; what was not run is unknown then
     options += ["--max-worker-restart", "0"]
-    options += ["-q", "-p", "no:cacheprovider", "--tb=no", "-rN", "--no-header"]
+    options += ["-q", "-p", "no:cacheprovider", "--tb=no", "-rN", "--no-header", *more]
     code = int(pytest.main([*map(str, files), *options], plugins=[listed, interruption]))
     verdicts = listed.verdicts(writings(target), partial(_again, target))
     if interruption.seen:
@@ -106,7 +113,10 @@ def _again(target: Target, test: str) -> str:
     """The command that repeats a test: alone where the servers can be reached, with its suite where a Job must."""
     if target.kind == "local":
         return by_pytest(test)
-    return f"chaosblink conformance {target.options} --suite {Path(test).parent.name}"
+    folder, name = Path(test.partition("::")[0]).parent.name, test.rpartition("::")[2].partition("[")[0]
+    if folder == "procedures":
+        return f"chaosblink procedures {target.options} -k {name}"
+    return f"chaosblink conformance {target.options} --suite {folder}"
 
 
 def print_summary(verdicts: list[Verdict]) -> None:
@@ -119,9 +129,9 @@ def print_summary(verdicts: list[Verdict]) -> None:
             click.echo(f"{each.verdict.upper()}: {each.promise.split('/')[0]}: {each.sentence}: {each.why}")
 
 
-def _new_folder(target: Target) -> Path:
-    folder = run_folder.place(f"{target.kind}-conformance")
-    run_folder.create(target, {"seed": None, "conformance": True}, versions(target), folder)
+def _new_folder(target: Target, kind: str) -> Path:
+    folder = run_folder.place(f"{target.kind}-{kind}")
+    run_folder.create(target, {"seed": None, kind: True}, versions(target), folder)
     # no round was planned: without this file nobody could tell whether one is missing
     (folder / "plan.json").write_text(json.dumps({"seed": None, "rounds": []}))
     return folder

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import errors
-from redis.exceptions import ResponseError
+from redis.exceptions import AuthenticationError, ResponseError
 
 from chaosblink.components.pgpool import Pgpool
 from chaosblink.components.postgresql import Postgresql
@@ -233,6 +233,15 @@ def test_17_connections_are_balanced_and_statements_are_not(target: Target) -> N
             assert client.execute("PGPOOL SHOW load_balance_mode").fetchone() == ("off",), instance.name
             answered = {client.execute("SELECT host(inet_server_addr())").fetchone() for _ in range(10)}
             assert answered == {(real,)}, instance.name
+
+
+def test_20_redis_says_nothing_to_whoever_shows_no_password(target: Target) -> None:
+    """The document's `redis-cli ping` shows none; a Sentinel, which holds no data, answers it."""
+    for instance in target.instances("redis"):
+        with connection(instance.address, instance.port, password=None) as asked, pytest.raises(AuthenticationError):
+            asked.ping()
+        with Redis(target).client(instance) as knows:
+            assert knows.ping() is True, instance.name
 
 
 def test_18_no_event_of_identity_feeds_the_low_queue(target: Target) -> None:
