@@ -35,9 +35,9 @@ def budgets(target: Target) -> list[Json]:
 @pytest.mark.parametrize("component", REPLICATED)
 def test_11_a_disruption_budget_protects(target: Target, component: str) -> None:
     mine = [one for one in budgets(target) if one["spec"]["selector"]["matchLabels"].get(COMPONENT) == component]
-    assert len(mine) == 1, f"{component}: {[one['metadata']['name'] for one in mine]}"
-    assert mine[0]["status"]["expectedPods"] == len(target.instances(component))
-    assert mine[0]["status"]["disruptionsAllowed"] == 1, f"{component}: {mine[0]['status']}"
+    assert sum(one["status"]["expectedPods"] for one in mine) == len(target.instances(component))
+    for one in mine:  # of Redis two: what began as masters, and as replicas
+        assert one["status"]["disruptionsAllowed"] == 1, f"{one['metadata']['name']}: {one['status']}"
 
 
 @pytest.mark.only_on("kubernetes", "values belong to a release of Helm")

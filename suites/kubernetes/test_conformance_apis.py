@@ -50,14 +50,11 @@ def test_the_server_does_warn_of_what_is_deprecated(target: Target) -> None:
 
 
 def test_nothing_of_the_release_uses_a_deprecated_api(target: Target) -> None:
-    used = {
-        (each["apiVersion"], each["kind"], (each["metadata"].get("namespace") or "blinkchamber"))
-        for each in manifest(target)
-    }
+    used = {(each["apiVersion"], each["kind"]) for each in manifest(target)}
     found = {}
     with cluster.asking(target) as client:
-        for version, kind, namespace in sorted(used):
-            place = "" if kind in CLUSTER_WIDE else f"namespaces/{namespace}/"
+        for version, kind in sorted(used):
+            place = "" if kind in CLUSTER_WIDE else "namespaces/blinkchamber/"
             path = f"/{root(version)}/{place}{plural(kind)}"
             if told := warnings(client, path):
                 found[path] = told
