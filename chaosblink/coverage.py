@@ -47,7 +47,8 @@ ROWS = (
 
 def text(root: Path = ROOT) -> str:
     """The whole page."""
-    rows = [_line(row, root) for row in ROWS]
+    known, promised = {target: _experiments(root, target) for target in TARGETS}, promises.load()
+    rows = [_line(row, root, known, promised) for row in ROWS]
     heads = ["row of the owner's document", "conformance, local", "conformance, Kubernetes", "chaos, local"]
     heads += ["chaos, Kubernetes", "promises"]
     lines = [
@@ -65,16 +66,19 @@ def text(root: Path = ROOT) -> str:
         _cells(["---"] * len(heads)),
         *(_cells(row) for row in rows),
         "",
-        *_beyond(root),
+        *_beyond(root, known["kubernetes"]),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _line(row: Row, root: Path) -> list[str]:
+Experiments = dict[str, list[str]]
+"""Tags of experiments by their names."""
+
+
+def _line(row: Row, root: Path, known: dict[str, Experiments], promised: list[promises.Promise]) -> list[str]:
     counts = [sum(tests(root, suite).count(target) for suite in row.suites) for target in TARGETS]
-    known = {target: _experiments(root, target) for target in TARGETS}
     chosen = {target: [name for name, tags in known[target].items() if _of(row, tags)] for target in TARGETS}
-    judged = [p for p in promises.load() if set(p.experiments) & {name for names in chosen.values() for name in names}]
+    judged = [p for p in promised if set(p.experiments) & {name for names in chosen.values() for name in names}]
     return [
         row.title,
         *[f"{count} tests" if count else NOTHING for count in counts],
@@ -87,7 +91,7 @@ def _of(row: Row, tags: list[str]) -> bool:
     return bool(set(row.components) & set(tags))
 
 
-def _experiments(root: Path, target: str) -> dict[str, list[str]]:
+def _experiments(root: Path, target: str) -> Experiments:
     """Tags of every experiment that can run on a target, by name."""
     files = sorted((root / "experiments").glob("*.yaml"))
     if target == "kubernetes":
@@ -129,11 +133,10 @@ def _targets(marks: list[ast.expr]) -> tuple[str, ...]:
     return TARGETS
 
 
-def _beyond(root: Path) -> list[str]:
+def _beyond(root: Path, known: Experiments) -> list[str]:
     """Suites and experiments that belong to no row: nothing is left out silently."""
     folders = {path.parent.name for path in (root / "suites").glob("*/test_*.py")}
     suites = sorted(name for name in folders - {suite for row in ROWS for suite in row.suites} if tests(root, name))
-    known = _experiments(root, "kubernetes")
     loose = sorted(name for name in known if not any(_of(row, known[name]) for row in ROWS))
     lines = [f"Suites beyond the document: {', '.join(suites)}."] if suites else []
     return lines + ([f"Experiments on no single row: {', '.join(loose)}."] if loose else [])
