@@ -16,7 +16,20 @@ from chaosblink.waiting import Timeout
 
 logger = logging.getLogger("chaostoolkit")
 
-__all__ = ["isolate", "kill", "kill_mid_batch", "node_isolate", "node_kill", "node_pause", "pause", "revert", "stop"]
+__all__ = [
+    "drain",
+    "isolate",
+    "kill",
+    "kill_mid_batch",
+    "node_isolate",
+    "node_kill",
+    "node_pause",
+    "pause",
+    "pod_delete",
+    "revert",
+    "rolling_restart",
+    "stop",
+]
 
 
 def kill(victim: str, ttl: float = TTL_S, stays_down: bool = False) -> dict[str, Any]:
@@ -74,6 +87,27 @@ def node_pause(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
 def node_isolate(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
     """Cut the whole node under the instance `victim` names off until `revert`; instances on it reach each other."""
     return _inject("node-isolate", victim, ttl)
+
+
+def pod_delete(victim: str, ttl: float = TTL_S, force: bool = False) -> dict[str, Any]:
+    """Delete the pod of the instance `victim` names through the cluster's API; with `force` without a grace period.
+
+    Its controller makes another pod by itself.
+    """
+    return _inject("pod-delete", victim, ttl, force=force)
+
+
+def rolling_restart(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Have the cluster replace every pod of the workloads of `victim` (`redis/*`), one after the other, and wait."""
+    return _inject("rolling-restart", victim, ttl)
+
+
+def drain(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Cordon the node of the instance `victim` names and evict the platform's pods there, until `revert`.
+
+    Disruption budgets are respected. `vault/* without pgpool/*, edge/*`: a node of a Vault server that carries neither.
+    """
+    return _inject("drain", victim, ttl)
 
 
 def revert() -> list[str]:

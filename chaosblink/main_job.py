@@ -16,6 +16,7 @@ from chaosblink import cluster_life
 from chaosblink.experiments import plan, run_folder
 from chaosblink.platform_life import at_hand
 from chaosblink.report.publish import kept, print_table, publish
+from chaosblink.targets import TARGET, PlatformError
 from chaosblink.targets.kubernetes import names
 from chaosblink.targets.local.layout import ROOT
 
@@ -53,6 +54,8 @@ def run_suites(name: str, choices: Choices, keep: bool, overrides: tuple[str, ..
     """Exit code of the whole: 0 every promise kept, 1 broken or not judged, 2 not possible, 130 interrupted."""
     for experiment in choices.experiments:
         plan.load(experiment)
+        if plan.needs_cluster(experiment) and os.environ.get(TARGET, "local") == "local":
+            raise PlatformError(f"{experiment} {plan.NEEDS_CLUSTER}: --target kind, or --context NAME")
     if cluster_life.elsewhere():
         return cluster_life.run(name, choices.options(), overrides, keep, progress)
     with at_hand(name, overrides, keep, progress):

@@ -31,6 +31,7 @@ class Outage:
     ms: float | None
     at_least_ms: float
     downtime_ms: float = 0.0
+    longest_downtime_ms: float = 0.0
     longest_gap_ms: float = 0.0
     failed: int = 0
     operations: int = 0
@@ -66,6 +67,7 @@ def outage(operations: Iterable[Operation], t0: int, path: str = "") -> Outage:
     if not after:
         return Outage(path, None, 0.0, why=f"no operation on {path} after t0")
     recovered_at, why = _recovery(after, path)
+    downtimes = _downtimes(after)
     failures = [op for op in after if op.outcome != "ok"]
     ms: float | None = None
     if recovered_at is not None:
@@ -74,11 +76,12 @@ def outage(operations: Iterable[Operation], t0: int, path: str = "") -> Outage:
         path=path,
         ms=ms,
         at_least_ms=ms if ms is not None else milliseconds(failures[-1].start - t0 if failures else 0),
-        downtime_ms=milliseconds(sum(_downtimes(after))),
+        downtime_ms=milliseconds(sum(downtimes)),
+        longest_downtime_ms=milliseconds(max(downtimes, default=0)),
         longest_gap_ms=milliseconds(_longest_gap(after, t0)),
         failed=len(failures),
         operations=len(after),
-        interruptions=len(_downtimes(after)),
+        interruptions=len(downtimes),
         availability=1 - len(failures) / len(after),
         recovered_at=recovered_at,
         why=why,

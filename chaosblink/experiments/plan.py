@@ -9,11 +9,12 @@ from pathlib import Path
 
 import yaml
 
-from chaosblink.faults import OF_NODES
+from chaosblink.faults import OF_CLUSTER, OF_NODES
 from chaosblink.targets import PlatformError, Target
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 DEFAULT = "default"
+NEEDS_CLUSTER = "needs a cluster"
 REDIS_SETS = 3
 LONGEST_DELAY_MS = 1000
 """Each round waits up to this long before it injects, so that faults do not fall in step with periodic checks."""
@@ -42,6 +43,11 @@ def known() -> dict[str, Path]:
     return {path.stem: path for path in sorted(files, key=lambda path: path.stem)}
 
 
+def needs_cluster(name: str) -> bool:
+    """Whether an experiment breaks what only a cluster has."""
+    return known()[name].parent.name == "kubernetes"
+
+
 def defaults() -> list[str]:
     """Experiments of a run that names none: those with the tag `default`, which together stay below 12 minutes."""
     return [name for name in known() if DEFAULT in load(name)["tags"]]
@@ -62,18 +68,26 @@ def faults(experiment: dict) -> set[str]:
     """Names of the faults an experiment's method injects: `node_kill` is `node-kill`, `kill_mid_batch` is `kill`."""
     providers = [step["provider"] for step in experiment["method"] if step["type"] == "action"]
     actions = {p["func"] for p in providers if p["module"] == "chaosblink.actions"} - {"revert"}
-    return {name if (name := action.replace("_", "-")) in OF_NODES else action.partition("_")[0] for action in actions}
+    whole = (*OF_NODES, *OF_CLUSTER)
+    return {name if (name := action.replace("_", "-")) in whole else action.partition("_")[0] for action in actions}
 
 
 def takes_a_node(experiment: dict) -> bool:
     """Whether it breaks a whole node, and with it whatever runs there."""
-    return bool(faults(experiment) & set(OF_NODES))
+    return bool(faults(experiment) & {*OF_NODES, "drain"})
 
 
 def not_run(experiments: list[str], target: Target) -> dict[str, str]:
     """Experiments that need a fault this platform does not allow, each with the capability that is missing."""
-    refused = {name: [target.cannot(fault) for fault in sorted(faults(load(name)))] for name in experiments}
+    refused = {name: _refused(name, target) for name in experiments}
     return {name: "; ".join(filter(None, why)) for name, why in refused.items() if any(why)}
+
+
+def _refused(name: str, target: Target) -> list[str]:
+    content = load(name)
+    if needs_cluster(name) and target.kind != "kubernetes":
+        return [NEEDS_CLUSTER]
+    return [target.cannot(fault) for fault in sorted(faults(content))]
 
 
 def load(name: str) -> dict:

@@ -13,7 +13,7 @@ from chaosblink.agent.client import Agent, Reply
 from chaosblink.agent.partition import own_addresses
 from chaosblink.agent.verbs import FAULTS
 from chaosblink.faults import journal
-from chaosblink.faults.effect import Effect, Fault, FaultError, Victim
+from chaosblink.faults.effect import Effect, Fault, FaultError, Victim, bracket
 from chaosblink.selectors import resolve
 from chaosblink.targets import PlatformError, Target
 
@@ -24,8 +24,6 @@ GONE, DROPPED = ("first_gone_at", "gone_at", "frozen_at"), ("cut", "first_drop_a
 MOMENTS = ("asked", "signalled", *GONE, *DROPPED)
 """Keys of a proof that hold a moment of the agent's clock; `pids_gone_at` holds one a process."""
 ARGUMENTS = {"kill": {"stays_down"}, "isolate": {"inbound", "outbound", "clients"}}
-UNCERTAIN_MS = 20.0
-"""A wider bracket is shown as uncertainty: docs/measuring.md rule 1."""
 INJECTING_S, UNDOING_S = 60.0, 90.0
 CONTACT_EVERY_S = 3.0
 T = TypeVar("T")
@@ -82,13 +80,8 @@ class AgentFault:
         t0 = min(reply.earliest(reply.result["t0"]) for reply in replies.values())
         proofs = [_on_our_clock(reply.result["proof"], reply) for reply in replies.values()]
         widest = max(reply.bracket_ns for reply in replies.values())
-        bracket = {
-            "earliest": t0,
-            "latest": t0 + widest,
-            "ms": round(widest / 1e6, 3),
-            "uncertain": widest / 1e6 > UNCERTAIN_MS,
-        }
-        whole = {"victims": [entry for proof in proofs for entry in proof["victims"]], "bracket": bracket}
+        entries = [entry for proof in proofs for entry in proof["victims"]]
+        whole = {"victims": entries, "bracket": bracket(t0, t0 + widest)}
         return Effect(self._name, victims, t0, {**proofs[0], **whole, "agents": list(replies)})
 
     def revert(self, effect: Effect) -> None:

@@ -1,11 +1,11 @@
-"""Where a fault is carried out: in this process for what runs on this machine, else by agents or by the nodes' host."""
+"""Where a fault is carried out: in this process, by agents, by the nodes' host, or by a cluster's API."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
 from chaosblink import faults
-from chaosblink.faults.effect import Fault, Victim, snapshot
+from chaosblink.faults.effect import Fault, FaultError, Victim, snapshot
 from chaosblink.selectors import resolve
 from chaosblink.targets import Target
 
@@ -36,14 +36,19 @@ class InProcess:
 
 
 def of(target: Target, fault: str) -> Driver:
-    """The driver that carries out a fault of that name on a target."""
+    """The driver that carries out a fault of that name on a target; FaultError when there is none."""
     if target.kind == "nodes":
         from chaosblink.node_driver.faults import ByEngine
 
         return ByEngine(target)  # type: ignore[arg-type] # the only target of this kind
     if target.kind != "kubernetes":
+        if fault in faults.OF_CLUSTER:
+            raise FaultError(f"{fault} needs a cluster")
         return InProcess(target)
     from chaosblink.faults.by_agents import ByAgents
+    from chaosblink.faults.by_api import ByApi
     from chaosblink.faults.by_host import ByHost
 
+    if fault in faults.OF_CLUSTER:
+        return ByApi(target, fault)
     return ByHost(target) if fault in faults.OF_NODES else ByAgents(target)

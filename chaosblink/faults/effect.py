@@ -60,6 +60,16 @@ class Fault(Protocol):
         """What of the fault is still there, one line each; empty when healed."""
 
 
+UNCERTAIN_MS = 20.0
+"""A wider bracket is shown as uncertainty: docs/measuring.md rule 1."""
+
+
+def bracket(earliest: int, latest: int) -> dict[str, Any]:
+    """Between which moments (ns) a fault's first effect lies, and how much that is in ms."""
+    ms = (latest - earliest) / 1e6
+    return {"earliest": earliest, "latest": latest, "ms": round(ms, 3), "uncertain": ms > UNCERTAIN_MS}
+
+
 def snapshot(target: Target, instance: Instance) -> Victim:
     """The instance's current life as a victim; FaultError when it is down (a fault on nothing is an error)."""
     life = target.lifetime(instance)

@@ -11,8 +11,10 @@ from chaoslib.experiment import ensure_experiment_is_valid
 
 from chaosblink import components, faults, promises
 from chaosblink.experiments import plan
-from chaosblink.main_job import experiments_table
+from chaosblink.faults.by_api import WITHOUT
+from chaosblink.main_job import Choices, experiments_table, run_suites
 from chaosblink.selectors import CONTROL_PLANE, PATTERN
+from chaosblink.targets import PlatformError
 from chaosblink.targets.local.layout import Layout, load_values
 from chaosblink.targets.local.target import LocalTarget
 
@@ -55,7 +57,7 @@ def test_it_has_what_a_round_needs(name: str) -> None:
     assert content["runtime"]["rollbacks"]["strategy"] == "always"
     assert [control["provider"]["module"] for control in content["controls"]] == ["chaosblink.controls"]
     assert content["rollbacks"][-1]["provider"]["func"] == "revert"
-    assert plan.faults(content) <= {*faults.NAMES, *faults.OF_NODES}
+    assert plan.faults(content) <= {*faults.NAMES, *faults.OF_NODES, *faults.OF_CLUSTER}
     assert plan.faults(content)
 
 
@@ -66,8 +68,9 @@ def test_its_victims_are_named_by_role(name: str) -> None:
     ]
     if plan.takes_a_node(plan.load(name)) and victims == [CONTROL_PLANE]:
         return
-    parts = [PATTERN.fullmatch(victim.replace("${set}", "2")) for victim in victims]
-    assert all(parts)
+    named = [part for victim in victims for part in victim.replace(WITHOUT, ", ").split(", ")]
+    assert all(PATTERN.fullmatch(part.replace("${set}", "2")) for part in named)
+    parts = [PATTERN.fullmatch(victim.partition(WITHOUT)[0].replace("${set}", "2")) for victim in victims]
     assert {part["component"] for part in parts if part} == {plan.component(plan.load(name))}
 
 
@@ -101,14 +104,28 @@ def test_the_list_tells_each_experiment_whether_it_is_default_and_how_long_it_ta
 def test_a_fault_the_platform_does_not_allow_is_not_run_and_says_why() -> None:
     target = object.__new__(LocalTarget)
     target.layout = Layout("x", load_values(), "127.18.0", namespaces=False)
-    nodes = {name for name in plan.known() if plan.takes_a_node(plan.load(name))}
-    assert nodes
-    assert set(plan.not_run(sorted(plan.known()), target)) == nodes | {
+    in_clusters = {name: "needs a cluster" for name in plan.known() if plan.needs_cluster(name)}
+    assert in_clusters
+    assert set(plan.not_run(sorted(plan.known()), target)) == {
         "postgresql-primary-isolate",
         "redis-master-isolate",
         "vault-leader-isolate",
+        *in_clusters,
     }
     assert "loopback" in plan.not_run(["vault-leader-isolate"], target)["vault-leader-isolate"]
     target.layout = Layout("x", load_values(), "198.18.0", namespaces=True)
-    assert set(plan.not_run(sorted(plan.known()), target)) == nodes
-    assert all("kind cluster" in why for why in plan.not_run(sorted(nodes), target).values())
+    assert plan.not_run(sorted(plan.known()), target) == in_clusters
+
+
+@pytest.mark.parametrize("name", sorted(plan.known()))
+def test_faults_that_need_a_cluster_are_those_of_the_folder_that_says_so(name: str) -> None:
+    content = plan.load(name)
+    assert bool(plan.faults(content) & {*faults.OF_NODES, *faults.OF_CLUSTER}) == plan.needs_cluster(name)
+
+
+def test_an_experiment_of_clusters_is_refused_locally_before_anything_is_brought_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CHAOSBLINK_TARGET", raising=False)
+    with pytest.raises(PlatformError, match=r"^vault-leader-pod-delete needs a cluster"):
+        run_suites("blinkchamber", Choices(("vault-leader-pod-delete",)), False, (), print)

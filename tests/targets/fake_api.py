@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,10 +19,14 @@ LABELS = {"chaosblink.io/chaos": "allowed"}
 
 @dataclass
 class FakeApi:
-    """`objects` maps a path of the API to what it answers; `refused` paths get 403; logs are text."""
+    """`objects` maps a path of the API to what it answers; `refused` paths get 403; logs are text.
+
+    `acts` maps a method and a path to what answers instead: from the body to status and content.
+    """
 
     objects: dict[str, Any] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
+    acts: dict[tuple[str, str], Callable[[Json], tuple[int, Any]]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -29,6 +34,7 @@ class FakeApi:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 self._answer("GET")
@@ -38,6 +44,12 @@ class FakeApi:
 
             def do_PATCH(self) -> None:
                 self._answer("PATCH")
+
+            def do_POST(self) -> None:
+                self._answer("POST")
+
+            def do_DELETE(self) -> None:
+                self._answer("DELETE")
 
             def log_message(self, *_: Any) -> None:
                 """Quiet."""
@@ -71,6 +83,8 @@ class FakeApi:
         self.asked.append((method, path))
         if path in self.refused:
             return 403, {"kind": "Status", "message": f"{path} is forbidden for you", "code": 403}
+        if (method, path) in self.acts:
+            return self.acts[method, path](body)
         if path not in self.objects:
             return 404, {"kind": "Status", "message": f"{path} not found", "code": 404}
         held = self.objects[path]

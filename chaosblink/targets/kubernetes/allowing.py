@@ -23,11 +23,12 @@ def allow(api: Api, image: str, options: str, nightly: str, progress: Progress) 
 
     `nightly` is a cron schedule, empty for none. Certificates are made anew each time: what ran before cannot go on.
     """
-    _need_suite_node(api)
+    nodes = _nodes_but_the_suites(api)
     for namespace in names.PLATFORM_NAMESPACES:
         _label(api, namespace, names.ALLOWED)
     agents, runs = certificates.issue()
-    made = render("suite", image=image, certificate=hashlib.sha256(agents["tls.crt"]).hexdigest()[:16])
+    certificate = hashlib.sha256(agents["tls.crt"]).hexdigest()[:16]
+    made = render("suite", image=image, certificate=certificate, nodes=nodes)
     applier = Applier(api)
     applier.apply(made[:1])  # the namespace, before what is in it
     applier.apply([secret(names.AGENT_TLS, agents), secret(names.RUN_TLS, runs), *made[1:]])
@@ -39,7 +40,7 @@ def allow(api: Api, image: str, options: str, nightly: str, progress: Progress) 
 
 def disallow(api: Api, progress: Progress) -> None:
     """Take agents, accounts, roles and labels away; agents undo what is open first. The runs' volume stays."""
-    made = render("suite", image="none", certificate="none")
+    made = render("suite", image="none", certificate="none", nodes=["none"])
     made = [each for each in made if each["kind"] not in ("Namespace", "PersistentVolumeClaim")]
     made += [secret(names.AGENT_TLS, {}), secret(names.RUN_TLS, {})]
     cron: dict[str, Any] = {"name": "chaosblink-nightly", "namespace": names.NAMESPACE}
@@ -85,13 +86,16 @@ def why_not_ready(pod: dict[str, Any]) -> str:
     return f"{pod['metadata']['name']}: {' '.join((said or conditions or [status.get('phase', '')])[0].split())[:200]}"
 
 
-def _need_suite_node(api: Api) -> None:
-    nodes = api.ask("list nodes", api.core.list_node, label_selector=f"{names.SUITE_NODE}=true")["items"]
-    if not nodes:
+def _nodes_but_the_suites(api: Api) -> list[str]:
+    """Names of the nodes that may be drained; PlatformError when none is set aside for the suite."""
+    nodes = [node["metadata"] for node in api.ask("list nodes", api.core.list_node)["items"]]
+    others = sorted(node["name"] for node in nodes if node.get("labels", {}).get(names.SUITE_NODE) != "true")
+    if len(others) == len(nodes):
         raise PlatformError(
             f"no node of cluster {api.cluster} is set aside for the suite: "
             f"kubectl --context {api.cluster} label node NAME {names.SUITE_NODE}=true"
         )
+    return others
 
 
 def _label(api: Api, namespace: str, value: str | None) -> None:

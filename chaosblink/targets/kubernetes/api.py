@@ -26,6 +26,10 @@ class Away(PlatformError):
     """The API cannot be reached, or cannot answer now."""
 
 
+class Later(Away):
+    """The API asks to try again later: too many questions, or a disruption budget that allows no eviction now."""
+
+
 class Missing(PlatformError):
     """The API has no such object."""
 
@@ -109,7 +113,9 @@ class Api:
             return Conflict(f"cluster {self.cluster}: conflict on trying to {what}")
         if error.status in (401, 403):
             return PlatformError(f"cluster {self.cluster}: no permission to {what} ({_said(error)})")
-        if error.status in (429, 500, 502, 503, 504):
+        if error.status == 429:
+            return Later(f"cluster {self.cluster} would not {what} now: {_said(error)}")
+        if error.status in (500, 502, 503, 504):
             return Away(f"cluster {self.cluster} could not {what}: {error.status} {_said(error)}")
         return PlatformError(f"cluster {self.cluster} would not {what}: {error.status} {_said(error)}")
 

@@ -32,11 +32,12 @@ AWAY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An instance and its pod as the API words it; `pod` is None while there is none."""
+    """An instance, its pod and its workload as the API words them; `pod` is None while there is none."""
 
     instance: Instance
     namespace: str
     pod: Json | None
+    workload: Json
 
     @property
     def container(self) -> Json | None:
@@ -83,7 +84,7 @@ class Listing:
                 chosen = _of_deployment(name, component, replicas, pods)
             sets = self._redis_sets(namespace) if component == "redis" else replicas
             for number, (pod_name, pod) in enumerate(chosen):
-                yield Member(_instance(pod_name, component, number % max(1, sets), pod), namespace, pod)
+                yield Member(_instance(pod_name, component, number % max(1, sets), pod), namespace, pod, workload)
 
     def _redis_sets(self, namespace: str) -> int:
         """How many sets there are: one a master, and replicas beyond that number begin with the first set again."""

@@ -60,7 +60,7 @@ class KubernetesTarget:
 
     def lifetime(self, instance: Instance) -> Lifetime | None:
         """The server's container as the kubelet last reported it, which may be a second old; None while it is down."""
-        member = self._member(instance)
+        member = self.member(instance)
         box = member.container
         running = (box or {}).get("state", {}).get("running")
         if member.pod is None or box is None or not running:
@@ -112,7 +112,7 @@ class KubernetesTarget:
 
     def log(self, instance: Instance, after: float = 0) -> str:
         """What the present container and the one before it have logged since then; of a pod without a log nothing."""
-        member = self._member(instance)
+        member = self.member(instance)
         if member.container is None:
             return ""
         since = {"since_seconds": max(1, math.ceil(time.time() - after))} if after else {}
@@ -191,11 +191,18 @@ class KubernetesTarget:
 
     def pod_reference(self, instance: Instance) -> dict[str, str]:
         """What agents know a pod by; PlatformError while the instance has none."""
-        member = self._member(instance)
+        member = self.member(instance)
         if member.pod is None:
             raise PlatformError(f"{instance.name} is already down: it has no pod")
         uid = str(member.pod["metadata"]["uid"])
         return {"namespace": member.namespace, "name": instance.name, "uid": uid}
+
+    def member(self, instance: Instance) -> Member:
+        """The instance with its pod and workload; without either when the platform has no such instance now."""
+        for member in self._listing.members():
+            if member.instance.name == instance.name:
+                return member
+        return Member(instance, "", None, {})
 
     def version(self) -> str:
         """Version of the cluster."""
@@ -211,12 +218,6 @@ class KubernetesTarget:
     def _edge(self) -> str:
         service = self.api.ask("get service ingress/edge", self.api.core.read_namespaced_service, "edge", "ingress")
         return str(service["spec"]["clusterIP"])
-
-    def _member(self, instance: Instance) -> Member:
-        for member in self._listing.members():
-            if member.instance.name == instance.name:
-                return member
-        return Member(instance, "", None)
 
     def _log_of(self, member: Member, previous: bool, since: dict[str, int]) -> str:
         where = (member.namespace, member.instance.name, member.instance.component)

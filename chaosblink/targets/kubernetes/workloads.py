@@ -30,10 +30,11 @@ def workloads(api: Api) -> list[Workload]:
     """Every workload of the release, in order of namespace and name."""
     lists = (api.apps.list_stateful_set_for_all_namespaces, api.apps.list_deployment_for_all_namespaces)
     items = [item for each in lists for item in api.ask("list workloads", each, label_selector=PART_OF)["items"]]
-    return sorted(map(_workload, items), key=lambda workload: (workload.namespace, workload.name))
+    return sorted(map(workload, items), key=lambda each: (each.namespace, each.name))
 
 
-def _workload(item: Json) -> Workload:
+def workload(item: Json) -> Workload:
+    """How far a StatefulSet or Deployment is, from what the API says of it."""
     metadata, status = item["metadata"], item.get("status", {})
     seen = status.get("observedGeneration", 0) >= metadata["generation"]
     ready = min(status.get("readyReplicas", 0), status.get("updatedReplicas", 0)) if seen else 0

@@ -1,0 +1,77 @@
+"""What a run changes by the cluster's API: a pod deleted or evicted, a node cordoned, a workload rolled anew."""
+
+from __future__ import annotations
+
+import datetime
+
+from chaosblink.targets.kubernetes.api import Api, Json, Later, Missing
+
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+"""What `kubectl rollout restart` writes: to the controllers a changed template, to nobody else anything."""
+
+
+def pod(api: Api, namespace: str, name: str) -> Json | None:
+    """The pod as it is now, None when there is none of this name."""
+    try:
+        found: Json = api.ask(f"get pod {namespace}/{name}", api.core.read_namespaced_pod, name, namespace)
+    except Missing:
+        return None
+    return found
+
+
+def delete_pod(api: Api, namespace: str, name: str, uid: str, grace_s: int | None = None) -> None:
+    """Delete this very pod; `grace_s` None is the pod's own, 0 makes the API forget it at once.
+
+    Missing when it is gone, Conflict when another pod has taken its name.
+    """
+    body: Json = {"preconditions": {"uid": uid}}
+    if grace_s is not None:
+        body["gracePeriodSeconds"] = grace_s
+    api.ask(f"delete pod {namespace}/{name}", api.core.delete_namespaced_pod, name, namespace, body=body)
+
+
+def evict(api: Api, namespace: str, name: str, uid: str) -> bool:
+    """Evict this very pod; False while a disruption budget does not allow it. Missing when it is gone."""
+    body: Json = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": name, "namespace": namespace},
+        "deleteOptions": {"preconditions": {"uid": uid}},
+    }
+    try:
+        api.ask(f"evict pod {namespace}/{name}", api.core.create_namespaced_pod_eviction, name, namespace, body)
+    except Later:
+        return False
+    return True
+
+
+def node(api: Api, name: str) -> Json:
+    """A node as it is now."""
+    found: Json = api.ask(f"get node {name}", api.core.read_node, name)
+    return found
+
+
+def cordoned(node: Json) -> bool:
+    """Whether a node takes no new pods."""
+    return bool(node["spec"].get("unschedulable"))
+
+
+def cordon(api: Api, name: str, on: bool) -> None:
+    """Let a node take no new pods, or take them again."""
+    body = {"spec": {"unschedulable": on or None}}
+    api.ask(f"{'cordon' if on else 'uncordon'} node {name}", api.core.patch_node, name, body)
+
+
+def workload(api: Api, kind: str, namespace: str, name: str) -> Json:
+    """A StatefulSet or Deployment as it is now."""
+    calls = {"StatefulSet": api.apps.read_namespaced_stateful_set, "Deployment": api.apps.read_namespaced_deployment}
+    found: Json = api.ask(f"get {kind} {namespace}/{name}", calls[kind], name, namespace)
+    return found
+
+
+def restart(api: Api, kind: str, namespace: str, name: str) -> None:
+    """Have the workload's controller replace every pod in the order it is made for."""
+    calls = {"StatefulSet": api.apps.patch_namespaced_stateful_set, "Deployment": api.apps.patch_namespaced_deployment}
+    now = datetime.datetime.now(datetime.UTC).isoformat()
+    body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}}
+    api.ask(f"restart {kind} {namespace}/{name}", calls[kind], name, namespace, body)
