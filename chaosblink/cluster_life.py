@@ -13,10 +13,11 @@ import click
 
 from chaosblink.experiments import run_folder
 from chaosblink.node_driver.beside import driver as node_driver
+from chaosblink.node_driver.beside import undo_left
 from chaosblink.targets import TARGET, PlatformError
 from chaosblink.targets.kubernetes import names, values
 from chaosblink.targets.kubernetes.allowing import allow
-from chaosblink.targets.kubernetes.api import Api, Away, connect
+from chaosblink.targets.kubernetes.api import Api, Away, connect, context_of
 from chaosblink.targets.kubernetes.fetch import reader
 from chaosblink.targets.kubernetes.job import Job
 from chaosblink.targets.kubernetes.opening import command_options, guard
@@ -63,9 +64,13 @@ def down(name: str) -> None:
 
 def there(name: str, arguments: list[str]) -> int:
     """Exit code of a `chaosblink` command that is carried out beside the platform, its output in this terminal."""
+    rolls_back = arguments[0] == "rollback"
+    if rolls_back:
+        for line in undo_left(context_of(name)):
+            click.echo(line)
     api = connect(name)
     guard(api)
-    with node_driver(api.cluster, click.echo) if arguments[0] == "rollback" else nullcontext("") as host:
+    with node_driver(api.cluster, click.echo) if rolls_back else nullcontext("") as host:
         job = Job(api, arguments, command_options(name), host=host)
         try:
             return job.run(click.echo)

@@ -15,7 +15,7 @@ from chaosblink.agent.permission import RunsToken
 from chaosblink.agent.server import application, serve
 from chaosblink.agent.verbs import Guardian, Verbs
 from chaosblink.faults import reverter
-from chaosblink.node_driver.nodes import Admission, Machine, Nodes, open_nodes
+from chaosblink.node_driver.nodes import Admission, Machine, Nodes, alone, open_nodes
 from chaosblink.targets import TARGET, PlatformError
 from chaosblink.targets.kubernetes import names
 from chaosblink.targets.kubernetes.agents import AgentApi
@@ -32,7 +32,7 @@ def main() -> int:
     os.environ[TARGET] = "nodes"  # for the reverters it starts, which open the platform they find in the journal
     try:
         nodes = open_nodes(cluster_of(context))
-        with filelock.FileLock(nodes.state / "driver.lock", timeout=0), tempfile.TemporaryDirectory() as tls:
+        with alone(nodes.name), tempfile.TemporaryDirectory() as tls:
             asyncio.run(_serve(nodes, of_context(context), Path(tls)))
     except filelock.Timeout:
         print(f"another run breaks nodes of {context} from this machine; wait for it to end", file=sys.stderr)

@@ -7,12 +7,16 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 
+import filelock
+
 from chaosblink.agent.client import PORT
 from chaosblink.experiments.companion import Companion
+from chaosblink.faults.undo import rollback
 from chaosblink.node_driver.engine import of_cluster
-from chaosblink.node_driver.nodes import state_of
+from chaosblink.node_driver.nodes import alone, open_nodes, state_name, state_of
 from chaosblink.targets import PlatformError
 from chaosblink.targets.kubernetes.kind import cluster_of, is_kind
+from chaosblink.targets.local.target import state_root
 from chaosblink.waiting import Timeout, until
 
 READY_S = 60.0
@@ -43,6 +47,20 @@ def driver(context: str, progress: Callable[[str], None]) -> Iterator[str]:
         yield address
     finally:
         serving.stop(UNDOING_S)
+
+
+def undo_left(context: str) -> list[str]:
+    """Undo what a driver that was killed has left on this machine, without asking the cluster; one line each.
+
+    PlatformError when something is left, or a driver is at work.
+    """
+    if not is_kind(context) or not (state_root() / state_name(cluster_of(context))).exists():
+        return []
+    try:
+        with alone(cluster_of(context)):
+            return rollback(open_nodes(cluster_of(context)))
+    except filelock.Timeout:
+        raise PlatformError(f"a run breaks nodes of {context} from this machine; end it first") from None
 
 
 def _until_ready(serving: Companion, address: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
 import psutil
 
 from chaosblink.agent.foreign import NoPlatform
@@ -165,11 +166,21 @@ def _is_meant(node: Container, asked: dict[str, Any]) -> bool:
     return bool(node.name == asked["name"] and asked.get("uid", node.id) == node.id)
 
 
+def state_name(cluster: str) -> str:
+    """Directory of the node faults of a kind cluster, below the state's root."""
+    return f"nodes-{cluster}"
+
+
 def state_of(cluster: str) -> Path:
     """Where the node faults of a kind cluster are journaled on its host; made if missing."""
-    state = state_root() / f"nodes-{cluster}"
+    state = state_root() / state_name(cluster)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     return state
+
+
+def alone(cluster: str) -> filelock.BaseFileLock:
+    """What a driver holds while it lives; filelock.Timeout at once when another one does."""
+    return filelock.FileLock(state_of(cluster) / "driver.lock", timeout=0)
 
 
 def open_nodes(cluster: str) -> Nodes:

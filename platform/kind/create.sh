@@ -142,10 +142,19 @@ metrics_server() {
   sed "s|\${IMAGE}|$METRICS_IMAGE|" "$KIND_DIR/metrics-server.yaml" | kubectl --context "kind-$NAME" apply -f -
 }
 
+# CoreDNS is ready before the workers are, and so it starts on the control plane: with that, names would be lost too.
+names_on_workers() {
+  kubectl --context "kind-$NAME" --namespace kube-system patch deployment coredns --patch '
+spec: {template: {spec: {affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [
+  {matchExpressions: [{key: node-role.kubernetes.io/control-plane, operator: DoesNotExist}]}]}}}}}}'
+  kubectl --context "kind-$NAME" --namespace kube-system rollout status deployment coredns --timeout=120s
+}
+
 if [[ $MODE == auto ]]; then if stock_possible; then MODE=stock; else MODE=registry-free; fi; fi
 say "cluster $NAME, $MODE"
 "${MODE//-/_}"
 timed "metrics-server" metrics_server
+timed "names on workers" names_on_workers
 timed "all nodes and pods ready" all_ready
 # kubectl of the cluster's own version is beside kind
 say "ready: export PATH=$CACHE/bin:\$PATH; kubectl --context kind-$NAME get nodes"

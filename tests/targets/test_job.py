@@ -111,6 +111,34 @@ def test_what_a_conformance_run_may_do_is_no_more_than_this() -> None:
         assert "*" not in [*rule["verbs"], *rule["resources"], *rule["apiGroups"]], rule
 
 
+def test_a_rollback_mends_nodes_first_and_has_the_driver_beside_it(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Container(cluster, ["2026-01-01T00:00:01.1Z no fault was left\n"], exit_code=0)
+    asked: list[str] = []
+
+    def left(context: str) -> list[str]:
+        asked.append(f"undo {context}")
+        return ["worker: undone"]
+
+    @contextlib.contextmanager
+    def driver(context: str, _say: Any) -> Iterator[str]:
+        asked.append(f"begin {context}")
+        yield "198.19.0.1"
+        asked.append("end")
+
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(cluster_life, "undo_left", left)
+    monkeypatch.setattr(cluster_life, "node_driver", driver)
+    monkeypatch.setattr(Applied, "apply", lambda _, objects: made.extend(objects))
+    monkeypatch.setattr(Applied, "remove", lambda *_: None)
+    assert cluster_life.there("x", ["rollback"]) == 0
+    assert asked == ["undo somewhere", "begin somewhere", "end"]
+    environment = made[-1]["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "CHAOSBLINK_NODE_DRIVER", "value": "198.19.0.1"} in environment
+    assert "worker: undone" in capsys.readouterr().out
+
+
 def test_a_pod_that_never_starts_says_why(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "STARTED_WITHIN_S", 0.3)
     waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}

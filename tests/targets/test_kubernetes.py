@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ import yaml
 
 from chaosblink.agent.token import digest
 from chaosblink.targets import Instance, PlatformError, open_target
-from chaosblink.targets.kubernetes import lease, names, values
+from chaosblink.targets.kubernetes import lease, listing, names, opening, values
 from chaosblink.targets.kubernetes.api import Api, Away, connect
 from chaosblink.targets.kubernetes.listing import NOWHERE
 from chaosblink.targets.kubernetes.manifests import render
 from chaosblink.targets.kubernetes.target import KubernetesTarget
+from chaosblink.waiting import until
 from tests.targets import fake_api
 
 CONTEXT = "kind-somewhere"
@@ -87,6 +89,28 @@ def test_an_unreachable_cluster_is_said_in_one_line(api: Any) -> None:
     with pytest.raises(Away, match="cannot be reached") as refused:
         open_target()
     assert "\n" not in str(refused.value)
+
+
+def test_what_a_run_has_opened_stays_open_to_it_while_the_api_is_away(
+    target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = [instance.name for instance in target.instances()]
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise Away("nobody answers")
+
+    monkeypatch.setattr(opening, "_opened", {target.name: target})
+    monkeypatch.setattr(opening, "connect", away)
+    monkeypatch.setattr(target.api, "pods", away)
+    with pytest.raises(Away):
+        open_target()  # a person is told at once
+    monkeypatch.setenv(names.CLUSTER, "cluster-uid")
+    assert open_target() is target
+    until(lambda: time.monotonic() - target._listing._members[0] > listing.FRESH_S, 5, "the list is old", every=0.05)
+    assert [instance.name for instance in target.instances()] == seen
+    monkeypatch.setattr(opening, "_opened", {})
+    with pytest.raises(Away):
+        open_target()
 
 
 def test_a_cluster_without_the_platform_is_said_to_have_none(api: Any) -> None:
@@ -295,7 +319,6 @@ def test_a_run_that_is_over_holds_nothing(api: Any, target: KubernetesTarget) ->
 
 
 def test_the_lease_is_renewed(api: Any, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chaosblink.waiting import until
 
     monkeypatch.setattr(lease, "RENEWED_EVERY_S", 0.1)
     with target.hold():

@@ -15,6 +15,7 @@ from chaosblink.agent.verbs import Guardian
 from chaosblink.faults import OF_NODES, by_agents, journal
 from chaosblink.faults.injection import inject
 from chaosblink.faults.undo import residue, rollback
+from chaosblink.node_driver import beside, nodes
 from chaosblink.node_driver.engine import Container, Engine, of_cluster
 from chaosblink.targets import Instance, PlatformError
 from chaosblink.targets.kubernetes import names
@@ -302,3 +303,22 @@ def test_an_engine_that_refuses_or_knows_no_such_cluster_says_so_in_one_line(pro
         Engine("try", "docker", {}).kill("try-worker")
     with pytest.raises(PlatformError, match="no container engine of this machine has nodes of the kind cluster other"):
         of_cluster("other")
+
+
+def test_what_a_killed_driver_has_left_is_undone_without_the_cluster(
+    driver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAOSBLINK_STATE", str(tmp_path))
+    monkeypatch.setattr(nodes, "of_cluster", lambda _: driver.engine)
+    assert beside.undo_left("kind-try") == []
+    assert beside.undo_left("a-cluster-of-somebodys") == []
+    left = nodes.open_nodes("try")
+    victims = [journal.victim_of(victim) for victim in _victims(driver, name="worker")]
+    journal.plan(left, "kill", {}, "", victims, 600)
+    driver.engine.kill("worker")
+    with nodes.alone("try"), pytest.raises(PlatformError, match="a run breaks nodes of kind-try"):
+        beside.undo_left("kind-try")
+    assert not _running(driver, "worker")
+    (line,) = beside.undo_left("kind-try")
+    assert "undone, nothing is left" in line
+    assert _running(driver, "worker")

@@ -15,15 +15,15 @@ _opened: dict[str, KubernetesTarget] = {}
 def open_cluster(name: str) -> KubernetesTarget:
     """The platform in the cluster that was named; PlatformError when it is not there or does not allow chaos.
 
-    While the API is away, a platform this process has opened before stays open to it: a fault on the control plane must
-    be undone although nobody can be asked.
+    While the API is away, a platform that this process of a run has opened before stays open to it: a fault on the
+    control plane must be undone although nobody can be asked.
     """
     try:
         api = connect(name)
         guard(api)
         _opened[name] = KubernetesTarget(api, name, command_options(name))
     except Away:
-        if name not in _opened:
+        if not names.inside() or name not in _opened:
             raise
     return _opened[name]
 
