@@ -10,16 +10,24 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help chaos test packages venv load clean
+.PHONY: help chaos test kind test-kind packages venv load clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 chaos: packages $(TOX) ## Platform up, leaders killed under login load, report, platform down
 	$(TOX) run -q -e chaos -- --rounds $(ROUNDS)
 
 test: packages $(TOX) ## Lint, types, unit tests, then one round of the three leaders on a real platform
 	$(TOX) run -q -e lint,tests
+
+kind: packages $(TOX) ## The same on a kind cluster: built, deployed, conformance, chaos, report, cluster away
+	platform/kind/install-packages.sh
+	$(TOX) run -q -e kind -- --rounds $(ROUNDS)
+
+test-kind: packages $(TOX) ## One round of the three leaders, a node lost and a node drained, on a kind cluster
+	platform/kind/install-packages.sh
+	$(TOX) run -q -e kind -- --rounds 1 --experiment vault-leader-kill --experiment postgresql-primary-kill --experiment redis-master-kill --experiment node-kill --experiment postgresql-standby-drain
 
 load: packages $(TOX) ## Login load with Locust's web UI on a platform that is up
 	$(TOX) run -q -e load
