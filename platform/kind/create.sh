@@ -133,9 +133,10 @@ registry_free() {
   favour_suite podman
 }
 
+# Deployments and not their pods: one that is replaced meanwhile goes, and would be waited for in vain.
 all_ready() {
   kubectl --context "kind-$NAME" wait --for=condition=Ready nodes --all --timeout=120s &&
-    kubectl --context "kind-$NAME" wait --for=condition=Ready pods --all --all-namespaces --timeout=120s
+    kubectl --context "kind-$NAME" wait --for=condition=Available deployments --all --all-namespaces --timeout=120s
 }
 
 metrics_server() {
