@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chaosblink import faults
+from chaosblink.faults.drain import permit
 from chaosblink.faults.effect import Fault, FaultError, Victim
 from chaosblink.faults.pods import snapshot
 from chaosblink.selectors import resolve
@@ -37,10 +38,11 @@ class ByApi:
 
     def _on_its_node(self, selector: str, seed: int | None) -> list[Instance]:
         """All on the node of whom `selector` names: `vault/* without pgpool/*, edge/*` is a node of a Vault server that
-        carries neither PgPool nor edge. Of several nodes the first by name."""
+        carries neither PgPool nor edge. Of several nodes the first by name; FaultError when it may not be drained."""
         wanted, _, spared = selector.partition(WITHOUT)
         avoided = {one.node for each in spared.split(", ") if each for one in resolve(self._target, each, seed)}
         nodes = sorted({instance.node for instance in resolve(self._target, wanted, seed)} - avoided - {""})
         if not nodes:
             raise FaultError(f"{selector} names no node now: a fault on nothing is an error")
+        permit(self._target, nodes[0])
         return [instance for instance in self._target.instances() if instance.node == nodes[0]]

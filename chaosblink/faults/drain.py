@@ -32,7 +32,7 @@ class Drain:
 
     def inject(self, victims: list[Victim]) -> Effect:
         """Cordon the victims' node, evict everything of the platform there, and return once it is empty."""
-        node = self._permitted(_node(victims))
+        node = _node(victims)
         leaving = victims + self._beside(node, victims)
         seen = Departures(self._target, leaving)
         changes.cordon(self._target.api, node, True)
@@ -53,14 +53,6 @@ class Drain:
         still = changes.cordoned(changes.node(self._target.api, node))
         return ([f"{node} is still cordoned"] if still else []) + down(self._target, victims)
 
-    def _permitted(self, node: str) -> str:
-        found = changes.node(self._target.api, node)
-        if found["metadata"].get("labels", {}).get(names.SUITE_NODE) == "true":
-            raise FaultError(f"drain: {node} carries the suite itself and is never a victim")
-        if changes.cordoned(found):
-            raise FaultError(f"drain: {node} is cordoned already, by somebody else")
-        return node
-
     def _beside(self, node: str, victims: list[Victim]) -> list[Victim]:
         """Pods of the platform there that are no instances, the injector's say: they go as well."""
         known = {victim.place["uid"] for victim in victims}
@@ -80,6 +72,18 @@ class Drain:
             with contextlib.suppress(Missing):  # it has gone by itself meanwhile
                 asked = changes.evict(self._target.api, place["namespace"], place["name"], place["uid"])
                 self._refusals += not asked
+
+
+def permit(target: KubernetesTarget, node: str) -> None:
+    """FaultError for the suite's node and one that is cordoned already.
+
+    To be asked before the fault is written down: undoing it would take back what somebody else has cordoned.
+    """
+    found = changes.node(target.api, node)
+    if found["metadata"].get("labels", {}).get(names.SUITE_NODE) == "true":
+        raise FaultError(f"{node} carries the suite itself and is never a victim")
+    if changes.cordoned(found):
+        raise FaultError(f"{node} is cordoned already, by somebody else")
 
 
 def _node(victims: list[Victim]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chaosblink.faults.effect import Effect, FaultError, Victim
@@ -29,7 +30,7 @@ class RollingRestart:
         for workload in workloads(victims):
             changes.restart(self._target.api, *workload)
             what = f"{workload[2]} is rolled out"
-            until(lambda workload=workload: self._rolled_out(workload, seen), ROLLED_OUT_S, what, every=0.1)  # type: ignore[misc]
+            until(partial(self._rolled_out, workload, seen), ROLLED_OUT_S, what, every=0.1)
         if not seen.look():
             raise FaultError(f"rolling-restart: {', '.join(seen.left())} was not replaced")
         done = [name for _, _, name in workloads(victims)]
