@@ -93,10 +93,11 @@ def test_a_node_is_cut_off_at_its_uplink_and_its_own_addresses_are_not(pod: int,
     uplink = Uplink()
     assert uplink.dropped(pod) is None
     uplink.cut(pod, inbound=way == "inbound", outbound=way == "outbound")
-    assert uplink.dropped(pod) == 0
+    before = uplink.dropped(pod)
+    assert before is not None  # the kernel itself may have sent something meanwhile
     assert not _reaches(pod, THERE)
     assert _reaches(pod, HERE)
-    assert uplink.dropped(pod)
+    assert (uplink.dropped(pod) or 0) > before
     uplink.mend(pod)
     assert uplink.dropped(pod) is None
     assert _reaches(pod, THERE)
