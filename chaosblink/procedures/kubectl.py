@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import shlex
 import shutil
 import subprocess
@@ -65,9 +67,55 @@ class Kubectl:
             raise PlatformError(f"kubectl {shlex.join(arguments)} ended with {done.code}: {said}")
         return done.stdout
 
+    def typed(self, *arguments: str, prompt: str, answer: str, within: float = WITHIN_S) -> None:
+        """A command at a terminal, as a person sits at one: when it asks, the answer is typed, which nothing echoes.
+
+        PlatformError when it does not ask or end in `within` seconds, or fails.
+        """
+        began = time.monotonic()
+        said, code = _at_a_terminal([program(), f"--context={self.context}", *arguments], prompt, answer, within)
+        self.done.append((shlex.join(["kubectl", *arguments]), time.monotonic() - began))
+        if answer in said:
+            raise PlatformError(f"kubectl {shlex.join(arguments)} showed what was typed")
+        if code:
+            raise PlatformError(f"kubectl {shlex.join(arguments)} ended with {code}: {' '.join(said.split())[-300:]}")
+
     def inside(self, where: Where, *command: str, given: str = "", within: float = WITHIN_S) -> str:
         """`kubectl exec` of a command, with standard input where there is any."""
         return self(*executing(where, command, bool(given)), given=given, within=within)
+
+
+def _at_a_terminal(command: list[str], prompt: str, answer: str, within: float) -> tuple[str, int]:
+    """What was shown and the exit code."""
+    ours, theirs = pty.openpty()
+    deadline, shown, typed = time.monotonic() + within, b"", False
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        os.close(theirs)
+        try:
+            while (part := _read(ours, deadline)) is not None:
+                shown += part
+                if not typed and prompt.encode() in shown:
+                    os.write(ours, answer.encode() + b"\r")
+                    typed = True
+        finally:
+            os.close(ours)
+            if time.monotonic() > deadline:
+                process.kill()
+    if time.monotonic() > deadline or not typed:
+        raise PlatformError(f"{command[0]} at a terminal did not ask for what was to be typed, or did not end")
+    return shown.decode(errors="replace"), process.returncode
+
+
+def _read(terminal: int, deadline: float) -> bytes | None:
+    """What is shown next, empty when nothing is for a moment; None when the command has ended or the time is over."""
+    if time.monotonic() > deadline:
+        return None
+    if not select.select([terminal], [], [], 0.5)[0]:
+        return b""
+    try:
+        return os.read(terminal, 4096) or None
+    except OSError:  # the other end is closed
+        return None
 
 
 def executing(where: Where, command: tuple[str, ...], stdin: bool = False) -> tuple[str, ...]:

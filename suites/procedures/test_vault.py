@@ -116,7 +116,9 @@ def test_a_vault_that_does_not_set_itself_up_is_initialised_and_unsealed_by_hand
         assert status(kubectl, where)["sealed"] is True
         for share in answer["unseal_keys_b64"][:3]:
             assert status(kubectl, where)["sealed"] is True, "it was unsealed before three shares were given"
-            kubectl.inside(where, "vault", "operator", "unseal", "-", given=share + "\n")
+            kubectl.typed(
+                "exec", "-it", "-n", *where, "--", "vault", "operator", "unseal", prompt="hidden", answer=share
+            )
         assert status(kubectl, where)["sealed"] is False
 
 

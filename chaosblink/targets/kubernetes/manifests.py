@@ -73,12 +73,23 @@ class Applier:
     def apply(self, objects: list[dict[str, Any]]) -> None:
         """Make each object what it says here (server-side apply); fields it does not name stay as they are."""
         for each in objects:
-            self._do("apply", each, self._apply)
+            self.do("apply", each, self._apply)
 
     def remove(self, objects: list[dict[str, Any]]) -> None:
         """Delete each, the last first; no error for one that is not there."""
         for each in reversed(objects):
-            self._do("delete", each, self._delete)
+            self.do("delete", each, self._delete)
+
+    def do(self, verb: str, body: dict[str, Any], act: Any) -> None:
+        """Let `act` do something with the resource of an object's kind and the object; PlatformError in one line."""
+        what = f"{verb} {body['kind']} {body['metadata']['name']}"
+        try:
+            act(self._client.resources.get(api_version=body["apiVersion"], kind=body["kind"]), body)
+        except DynamicApiError as error:
+            permission = "no permission to" if error.status in (401, 403) else "could not"
+            raise PlatformError(f"cluster {self._api.cluster}: {permission} {what} ({_said(error)})") from None
+        except (HTTPError, OSError) as error:
+            raise Away(f"cluster {self._api.cluster} cannot be reached: {_line(error)}") from None
 
     def _apply(self, resource: Any, body: dict[str, Any]) -> None:
         resource.server_side_apply(
@@ -99,16 +110,6 @@ class Applier:
             )
         except NotFoundError:
             return
-
-    def _do(self, verb: str, body: dict[str, Any], act: Any) -> None:
-        what = f"{verb} {body['kind']} {body['metadata']['name']}"
-        try:
-            act(self._client.resources.get(api_version=body["apiVersion"], kind=body["kind"]), body)
-        except DynamicApiError as error:
-            permission = "no permission to" if error.status in (401, 403) else "could not"
-            raise PlatformError(f"cluster {self._api.cluster}: {permission} {what} ({_said(error)})") from None
-        except (HTTPError, OSError) as error:
-            raise Away(f"cluster {self._api.cluster} cannot be reached: {_line(error)}") from None
 
 
 def _said(error: DynamicApiError) -> str:

@@ -17,6 +17,8 @@ from chaosblink.targets import PlatformError
 from chaosblink.targets.kubernetes import generated, names
 from chaosblink.targets.kubernetes.api import Json, Missing, of_context
 from chaosblink.targets.kubernetes.kind import is_kind
+from chaosblink.targets.kubernetes.manifests import Applier
+from chaosblink.targets.kubernetes.ownership import settle
 from chaosblink.targets.kubernetes.values import merged
 from chaosblink.targets.kubernetes.workloads import PART_OF, Workload, pods, unready, workloads
 from chaosblink.targets.local.layout import CHART, ROOT
@@ -111,6 +113,7 @@ class Release:
         given = dict(self._helm.get_values(RELEASE))
         chosen = merged(merged(given, chosen), self._generated())
         with helm.Chart.load(CHART) as chart:
+            self._settle(chart, chosen)
             self._do(
                 lambda context: self._helm.upgrade(
                     chart, RELEASE, chosen, context=context, wait="watcher", timeout=within, reset_values=True
@@ -120,6 +123,8 @@ class Release:
 
     def rollback(self, revision: int | None = None, within: int = WITHIN_S) -> None:
         """Back to a revision, by default the one before."""
+        with helm.Chart.load(CHART) as chart:
+            self._settle(chart, self._helm.get_values(RELEASE))
         self._do(lambda _: self._helm.rollback(RELEASE, version=revision, wait="watcher", timeout=within), "rollback")
 
     def uninstall(self, purge: bool = False, within: int = 180) -> None:
@@ -173,6 +178,12 @@ class Release:
                 self.api.ask(f"label namespace {name}", self.api.core.patch_namespace, name, body)
             except Missing:
                 self.api.ask(f"create namespace {name}", self.api.core.create_namespace, body)
+
+    def _settle(self, chart: helm.Chart, chosen: dict[str, Any]) -> None:
+        with _helm_errors("rendering the chart"):
+            texts = chart.render(chosen, name=RELEASE, namespace=NAMESPACE)
+        found = [each for name, text in texts.items() if name.endswith(".yaml") for each in yaml.safe_load_all(text)]
+        settle(Applier(self.api), [each for each in found if each])
 
     def _apply_webhook(self, chart: helm.Chart, chosen: dict[str, Any]) -> None:
         """Make the injector's webhook before Helm does, as Helm would own it: pods are injected only when made.
