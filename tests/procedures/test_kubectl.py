@@ -67,7 +67,7 @@ def test_standard_input_is_opened_only_for_what_is_given() -> None:
     assert executing(("here", "pod-0"), ("cat",), stdin=True)[1] == "-i"
 
 
-ASKS = 'printf "Key (will be hidden): "; stty -echo; read -r key; stty echo; test "$key" = "$0"'
+ASKS = 'stty -echo; printf "Key (will be hidden): "; read -r key; stty echo; test "$key" = "$0"'
 
 
 def test_what_is_typed_at_a_terminal_is_taken_and_not_shown(kubectl: Kubectl) -> None:

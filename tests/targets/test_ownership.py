@@ -12,8 +12,8 @@ def entry(manager: str, operation: str, fields: dict[str, Any], **more: str) -> 
     return {"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsV1": fields, **more}
 
 
-REPLICAS = {"f:spec": {"f:replicas": {}}}
-TEMPLATE = {"f:spec": {"f:template": {"f:metadata": {}}}}
+REPLICAS: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
+TEMPLATE: dict[str, Any] = {"f:spec": {"f:template": {"f:metadata": {}}}}
 
 
 def test_two_names_of_helm_become_the_present_one_with_the_fields_of_both() -> None:
