@@ -50,6 +50,16 @@ DENIED_TO_ZITADEL = [
     ("POST", "auth/approle/role/chaos/secret-id"),
 ]
 
+DENIED_TO_OPERATOR = [
+    ("GET", "secret/data/postgres/zitadel"),
+    ("GET", "secret/data/zitadel/masterkey"),
+    ("LIST", "secret/metadata"),
+    ("POST", "secret/data/zitadel/conformance"),
+    ("POST", "auth/token/create-orphan"),
+    ("GET", "sys/policies/acl/operator"),
+    ("POST", "sys/storage/raft/remove-peer"),
+]
+
 
 def leader_of(target: Target) -> Instance:
     """The one server that says it leads."""
@@ -151,6 +161,31 @@ def test_zitadel_reads_its_own_secrets(target: Target, path: str) -> None:
         answer = vault.ask("GET", f"secret/data/{path}")
     assert answer.status_code == 200
     assert all(answer.json()["data"]["data"].values()), "an empty value"
+
+
+@pytest.mark.parametrize(("method", "path"), DENIED_TO_OPERATOR, ids=lambda part: part)
+def test_the_policy_operator_denies(target: Target, method: str, path: str) -> None:
+    body = {"server_id": "nobody"} if path.endswith("remove-peer") else {"data": {"value": "x"}}
+    with vault_as(target, "operator") as vault:
+        answer = vault.ask(method, path, body if method == "POST" else None)
+    assert answer.status_code == 403, f"answered {answer.status_code}"
+
+
+def test_the_operator_may_back_up(target: Target) -> None:
+    with vault_as(target, "operator") as vault:
+        answer = vault.ask("GET", "sys/storage/raft/snapshot")
+    assert answer.status_code == 200, f"answered {answer.status_code}"
+    assert answer.content[:2] == b"\x1f\x8b", "a snapshot is a gzip file"
+
+
+def test_a_root_token_needs_the_operator_and_the_shares(target: Target) -> None:
+    """Nobody without a token may begin to draw one; the operator may see that nobody has begun."""
+    with vault_as(target) as nobody:
+        assert nobody.ask("GET", "sys/generate-root-token/attempt").status_code == 403
+        assert nobody.ask("PUT", "sys/generate-root/attempt", {}).status_code in (403, 404, 405)
+    with vault_as(target, "operator") as vault:
+        found = vault.ask("GET", "sys/generate-root-token/attempt").raise_for_status().json()["data"]
+    assert (found["started"], found["required"]) == (False, 3)
 
 
 def test_a_wrong_secret_id_is_refused(target: Target) -> None:
