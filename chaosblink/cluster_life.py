@@ -90,7 +90,7 @@ def run(
     try:
         api = connect(name)
         guard(api)
-        with node_driver(api.cluster, progress) as host:
+        with node_driver(api.cluster, progress) if command[0] == "run" else nullcontext("") as host:
             return _run(api, name, command, progress, host)
     finally:
         if ours and not keep:
