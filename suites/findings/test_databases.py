@@ -238,7 +238,7 @@ def test_17_connections_are_balanced_and_statements_are_not(target: Target) -> N
 def test_20_redis_says_nothing_to_whoever_shows_no_password(target: Target) -> None:
     """The document's `redis-cli ping` shows none; a Sentinel, which holds no data, answers it."""
     for instance in target.instances("redis"):
-        with connection(instance.address, instance.port, password=None) as asked, pytest.raises(AuthenticationError):
+        with pytest.raises(AuthenticationError), connection(instance.address, instance.port, password=None) as asked:
             asked.ping()
         with Redis(target).client(instance) as knows:
             assert knows.ping() is True, instance.name
