@@ -5,6 +5,7 @@
 # would miss one that came and went between two health checks, and once all backends were down at the same time it
 # never takes one back by itself.
 
+# LEFT_OUT: number of the backend that was frozen when PgPool was last started anew.
 LAST_PRIMARY="" NO_ATTACH_BEFORE=0 HEARD=0 LEFT_OUT=""
 
 follow() {
@@ -18,7 +19,10 @@ follow() {
       [[ -z $real ]] || open_session "$(conninfo_of "$real")"
     fi
     note_primary "$real"
-    [[ -n $real ]] || leave_out_silent_primary
+    if [[ -z $real ]] && primary_is_frozen; then
+      start_anew "backend $LAST_PRIMARY, the primary, has been frozen for $((SECONDS - HEARD)) s" "$LAST_PRIMARY"
+      return 1
+    fi
     [[ -n $real && $real == "$known" ]] || wrong_since=""
     # Standbys wait while a primary is sought: asking for them logs in to every backend, the dead one included.
     if [[ -n $real ]] && { [[ $real != "$known" ]] || ((SECONDS - checked >= pause)); }; then
@@ -28,7 +32,10 @@ follow() {
         correct_standbys "$real" && pause=5
       else
         wrong_since=${wrong_since:-$SECONDS}
-        ((SECONDS - wrong_since < PGPOOL_STUCK_TIMEOUT)) || stuck || return 1
+        if ((SECONDS - wrong_since >= PGPOOL_STUCK_TIMEOUT)); then
+          start_anew "PgPool has not taken the primary for $PGPOOL_STUCK_TIMEOUT s"
+          return 1
+        fi
       fi
       checked=$SECONDS
     fi
@@ -36,30 +43,34 @@ follow() {
   done
 }
 
-stuck() {
-  log "PgPool has not taken the primary for $PGPOOL_STUCK_TIMEOUT s: starting it anew without the servers that do not answer"
-  touch "$DATA/stuck"
-  return 1
+# start_anew WHY [NUMBER]: leave a note for the next start, with the number of a backend that is frozen.
+start_anew() {
+  log "$1: starting PgPool anew without the servers that do not answer"
+  echo "${2:-}" >"$DATA/stuck"
 }
 
 note_primary() {
   [[ -n $1 ]] || return 0
-  HEARD=$SECONDS LEFT_OUT=""
+  HEARD=$SECONDS
   [[ $1 != "$LAST_PRIMARY" ]] || return 0
   [[ -z $LAST_PRIMARY ]] || NO_ATTACH_BEFORE=$((SECONDS + PGPOOL_ATTACH_DELAY))
   LAST_PRIMARY=$1
 }
 
-# A frozen primary accepts connections and never answers. PgPool asks every backend it has up who is primary, without a
-# time limit, as soon as any of them fails: it then hears nothing until the frozen one thaws. So that one is left out
-# before another is promoted, whose followers start anew. Should it answer again, `correct_primary` takes it back.
-leave_out_silent_primary() {
-  [[ -n $LAST_PRIMARY && -z $LEFT_OUT ]] && ((SECONDS - HEARD >= PGPOOL_SILENT_TIMEOUT)) || return 0
-  log "backend $LAST_PRIMARY was primary and has been silent for $((SECONDS - HEARD)) s: leaving it out"
-  # one that is down already is refused, as it should be
-  pcp pcp_detach_node -n "$LAST_PRIMARY" >/dev/null 2>&1 || true
-  LEFT_OUT=$LAST_PRIMARY
+# A frozen primary accepts connections and never answers. PgPool's parent waits for it without end, also when it was told
+# to leave that backend out; started anew without it, it does not. A primary that is gone refuses or takes no connection
+# at all, which PgPool notices by itself.
+primary_is_frozen() {
+  local backends isready=0
+  [[ -n $LAST_PRIMARY ]] && ((SECONDS - HEARD >= PGPOOL_SILENT_TIMEOUT)) || return 1
+  read -ra backends <<<"${BACKENDS:?}"
+  accepts "${backends[LAST_PRIMARY]}" || return 1
+  pg_isready -q -h "${backends[LAST_PRIMARY]#*=}" -p "$PGPOOL_BACKEND_PORT" -t 1 || isready=$?
+  ((isready == 2)) # no answer
 }
+
+# shellcheck disable=SC2016  # the inner shell's own arguments
+accepts() { timeout 1 bash -c ': <"/dev/tcp/$1/$2"' - "${1#*=}" "$PGPOOL_BACKEND_PORT" 2>/dev/null; }
 
 conninfo_of() {
   local backends
@@ -85,10 +96,12 @@ timeline_if_primary() {
 
 # Until there is a primary, and for a short while until all others answer too.
 wait_for_backends() {
-  local deadline
-  until [[ -n $(real_primary) ]]; do
+  local deadline primary
+  [[ ! -e $DATA/stuck ]] || LEFT_OUT=$(<"$DATA/stuck")
+  until primary=$(real_primary) && [[ -n $primary ]]; do
     sleep 0.2
   done
+  [[ $primary != "$LEFT_OUT" ]] || LEFT_OUT="" # it thawed before another was promoted
   deadline=$((SECONDS + PGPOOL_START_GRACE))
   [[ ! -e $DATA/stuck ]] || deadline=0
   rm -f "$DATA/stuck"
@@ -109,9 +122,10 @@ all_answer() {
 # PgPool's own file of who was up when it ended, one word a backend: it does not speak to one that is down there. The
 # follower takes it back once it streams.
 write_status() {
-  local backend
+  local backend number=0
   for backend in $BACKENDS; do
-    if backend_answers "$backend"; then echo up; else echo down; fi
+    if [[ $number != "$LEFT_OUT" ]] && backend_answers "$backend"; then echo up; else echo down; fi
+    number=$((number + 1))
   done >"$DATA/run/pgpool_status"
 }
 
@@ -154,6 +168,7 @@ correct_standbys() {
 
 attach_standby() {
   ((SECONDS >= NO_ATTACH_BEFORE)) || return 0
+  [[ $1 != "$LEFT_OUT" ]] || LEFT_OUT=""
   log "backend $1 streams again: attaching"
   pcp pcp_attach_node -n "$1" >/dev/null || true
 }

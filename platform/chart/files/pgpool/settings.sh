@@ -27,7 +27,7 @@ PGPOOL_START_GRACE=${PGPOOL_START_GRACE:-6}
 # Seconds for which PgPool may not take the primary it is told before it is started anew. A frozen server accepts
 # connections and never answers: PgPool's parent then waits for it without end, and hears nothing else.
 PGPOOL_STUCK_TIMEOUT=${PGPOOL_STUCK_TIMEOUT:-5}
-# Seconds since the primary last answered after which PgPool is told to leave it out; longer than one question (3 s).
+# Seconds since the primary last answered after which one that accepts connections counts as frozen.
 PGPOOL_SILENT_TIMEOUT=${PGPOOL_SILENT_TIMEOUT:-5}
 ALLOWED_NETWORK=${ALLOWED_NETWORK:-samenet}
 
