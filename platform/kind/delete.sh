@@ -25,9 +25,7 @@ source "$KIND_DIR/engine.sh"
 source "$KIND_DIR/network.sh"
 # shellcheck source=platform/kind/registry.sh
 source "$KIND_DIR/registry.sh"
-# A node whose processes take long to end is left over by the first try, which names it, and gone at the second.
-timed "delete cluster $NAME" kind delete cluster --name "$NAME" ||
-  timed "delete what is left of it" kind delete cluster --name "$NAME"
+timed "delete cluster $NAME" kind delete cluster --name "$NAME"
 registry_down
 timed "remove the network" network_down
 timed "remove its stores" rm -rf "$CACHE/nodes/$NAME" "$CACHE/$NAME.yaml"
