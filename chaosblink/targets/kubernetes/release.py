@@ -138,7 +138,18 @@ class Release:
 
     def test(self, within: int = 120) -> str:
         """Run the chart's test; its log. PlatformError when a path does not answer."""
-        return str(self._do(lambda _: self._helm.test(RELEASE, timeout=within, logs=True), "test").get("logs", ""))
+        try:
+            self._do(lambda _: self._helm.test(RELEASE, timeout=within), "test")
+        except PlatformError as error:
+            raise PlatformError(f"{error}; the test said: {' '.join(self._test_log()[-3:])}") from None
+        return "\n".join(self._test_log())
+
+    def _test_log(self) -> list[str]:
+        """Lines of the test's pod, which Helm looks for in the release's own namespace only."""
+        try:
+            return list(self.api.lines("database", "platform-test", "test"))
+        except PlatformError:
+            return []
 
     def helm_status(self) -> str:
         """Helm's word for the newest revision (deployed, failed, pending-install, ...); empty when there is none."""
