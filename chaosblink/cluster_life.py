@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -14,6 +15,7 @@ import click
 from chaosblink.experiments import run_folder
 from chaosblink.node_driver.beside import driver as node_driver
 from chaosblink.node_driver.beside import undo_left
+from chaosblink.node_driver.nodes import state_name
 from chaosblink.targets import TARGET, PlatformError
 from chaosblink.targets.kubernetes import names, values
 from chaosblink.targets.kubernetes.allowing import allow
@@ -21,8 +23,10 @@ from chaosblink.targets.kubernetes.api import Api, Away, connect, context_of
 from chaosblink.targets.kubernetes.fetch import reader
 from chaosblink.targets.kubernetes.job import Job
 from chaosblink.targets.kubernetes.opening import command_options, guard
+from chaosblink.targets.kubernetes.target import state_of
 from chaosblink.targets.local.bring_up import undisturbed
 from chaosblink.targets.local.layout import ROOT
+from chaosblink.targets.local.target import state_root
 
 Progress = Callable[[str], None]
 REDUNDANT_WITHIN_S = 240
@@ -53,13 +57,15 @@ def up(name: str, overrides: tuple[str, ...], progress: Progress) -> None:
 
 
 def down(name: str) -> None:
-    """Remove the kind cluster and all in it."""
+    """Remove the kind cluster and all in it, and what this machine kept of it."""
     if os.environ.get(TARGET) != "kind":
         raise PlatformError(
             "only kind clusters are removed here; on a cluster of yours: "
             "chaosblink disallow --context NAME, then scripts/deploy-umbrella.sh uninstall --context NAME"
         )
     _script("delete-kind-cluster.sh", "--name", name)
+    for kept in (state_of(f"kind-{name}"), state_root() / state_name(name)):
+        shutil.rmtree(kept, ignore_errors=True)
 
 
 def there(name: str, arguments: list[str]) -> int:

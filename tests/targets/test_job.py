@@ -228,3 +228,13 @@ def _named(made: Any) -> Any:
         (Path(fetch.RUNS) / "20260101-000000-kind").rename(Path(fetch.RUNS) / folder)
 
     return init
+
+
+def test_nothing_of_a_kind_cluster_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CHAOSBLINK_STATE", str(tmp_path))
+    monkeypatch.setenv("CHAOSBLINK_TARGET", "kind")
+    monkeypatch.setattr(cluster_life, "_script", lambda *_words: None)
+    for kept in ("cluster-kind-x/secrets", "nodes-x/faults", "cluster-kind-other", "x"):
+        (tmp_path / kept).mkdir(parents=True)
+    cluster_life.down("x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cluster-kind-other", "x"]

@@ -25,6 +25,11 @@ from chaosblink.targets.local.target import state_root
 ENDPOINTS = {"identity": 443, "vault": 443, "postgresql": 5432, "redis-master": 6379}
 
 
+def state_of(cluster: str) -> Path:
+    """Where a person's machine keeps what it was told of a cluster, secrets among it (mode 0600)."""
+    return state_root() / f"cluster-{cluster}"
+
+
 class KubernetesTarget:
     """Target interface over pods; see `chaosblink.targets.Target` for the methods.
 
@@ -35,7 +40,7 @@ class KubernetesTarget:
 
     def __init__(self, api: Api, name: str, options: str) -> None:
         self.api, self.name, self.options = api, name, options
-        self.state = names.KEPT / "state" if names.inside() else state_root() / f"cluster-{api.cluster}"
+        self.state = names.KEPT / "state" if names.inside() else state_of(api.cluster)
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._listing = Listing(api)
         self._agents: dict[str, Agent] = {}
