@@ -45,7 +45,7 @@ def pod() -> Iterator[int]:
 
 def _reaches(pid: int, address: str) -> bool:
     """Whether a packet comes back: a closed port refuses at once, a cut lets it time out."""
-    probe = "import socket,sys; s=socket.socket(); s.settimeout(0.3); sys.exit(s.connect_ex((sys.argv[1], 9)) != 111)"
+    probe = "import socket,sys; s=socket.socket(); s.settimeout(1); sys.exit(s.connect_ex((sys.argv[1], 9)) != 111)"
     command = ["nsenter", f"--net=/proc/{pid}/ns/net", "python3", "-c", probe, address]
     return subprocess.run(command, check=False).returncode == 0
 
@@ -55,10 +55,11 @@ def test_a_cut_counts_what_it_drops_and_is_mended(pod: int) -> None:
     assert partition.dropped(pod) is None
     assert _reaches(pod, THERE)
     partition.cut(pod, inbound=True, outbound=True)
-    assert partition.dropped(pod) == 0
+    before = partition.dropped(pod)  # the kernel itself may have said something by IPv6 already
+    assert before is not None
     assert not _reaches(pod, THERE)
     assert _reaches(pod, HERE)  # itself
-    assert (partition.dropped(pod) or 0) > 0
+    assert (partition.dropped(pod) or 0) > before
     partition.mend(pod)
     assert partition.dropped(pod) is None
     assert _reaches(pod, THERE)
