@@ -33,12 +33,12 @@ class Partition:
     def cut(self, pid: int, inbound: bool, outbound: bool, also_spared: list[str] | None = None) -> None:
         """Drop and count every packet to or from the pod, but those of its own loopback, its node and those named."""
         spared = sorted({*self._spared(), *(also_spared or [])})
-        lines = [f"add table {TABLE}", f"delete table {TABLE}", f"add table {TABLE}"]  # in one step, whatever was there
+        lines = []
         if inbound:
             lines += _chain("in", "input", "iif", "saddr", spared)
         if outbound:
             lines += _chain("out", "output", "oif", "daddr", spared)
-        _nft(pid, ["-f", "-"], "\n".join(lines))
+        _replace_table(pid, lines)
 
     def mend(self, pid: int) -> None:
         """Let everything through again; no error when nothing was cut."""
@@ -66,16 +66,22 @@ class Uplink(Partition):
         """Drop and count every packet that comes into the node or leaves it; pods on it still reach each other."""
         if also_spared:
             raise PlatformError("a node that is cut off is cut off from everybody")
-        lines = [f"add table {TABLE}", f"delete table {TABLE}", f"add table {TABLE}"]
+        lines = []
         for chosen, hook, way in ((inbound, "prerouting", "iifname"), (outbound, "postrouting", "oifname")):
             if chosen:
                 lines.append(f"add chain {TABLE} {hook} {{ type filter hook {hook} priority -300; policy accept; }}")
                 lines.append(f'add rule {TABLE} {hook} {way} "{self.INTERFACE}" counter drop')
-        _nft(pid, ["-f", "-"], "\n".join(lines))
+        _replace_table(pid, lines)
 
 
 class _NoTable(PlatformError):
     """Nothing is cut."""
+
+
+def _replace_table(pid: int, lines: list[str]) -> None:
+    """Put these chains and rules in place of whatever the table held, in one step."""
+    anew = [f"add table {TABLE}", f"delete table {TABLE}", f"add table {TABLE}"]
+    _nft(pid, ["-f", "-"], "\n".join([*anew, *lines]))
 
 
 def _chain(name: str, hook: str, interface: str, address: str, spared: list[str]) -> list[str]:

@@ -15,8 +15,6 @@ from chaosblink.targets.kubernetes.api import Json
 from chaosblink.targets.kubernetes.target import KubernetesTarget
 
 WITHIN_S = 15.0
-PART_OF = ("app.kubernetes.io/part-of", "blinkchamber-platform")
-COMPONENT = "app.kubernetes.io/component"
 NAME = "app.kubernetes.io/name"
 
 
@@ -86,9 +84,3 @@ def containers(pod: Json) -> list[Json]:
     """Every container of a pod, init containers first."""
     spec: dict[str, Any] = pod["spec"]
     return [*spec.get("initContainers", []), *spec["containers"]]
-
-
-def ready(pod: Json) -> bool:
-    """Whether the pod says it serves."""
-    conditions = pod["status"].get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)

@@ -52,9 +52,14 @@ class ByAgents:
         """The fault of that name; FaultError when agents have none or it has no such argument."""
         if name not in FAULTS:
             raise FaultError(f"{name} is no fault of a cluster's agents; they have {', '.join(FAULTS)}")
-        if unknown := set(arguments) - ARGUMENTS.get(name, set()):
-            raise FaultError(f"{name} has no argument {', '.join(sorted(unknown))}")
+        refuse_unknown(name, arguments, ARGUMENTS)
         return AgentFault(self._target, name, ttl, arguments)
+
+
+def refuse_unknown(name: str, arguments: dict[str, Any], known: dict[str, set[str]]) -> None:
+    """FaultError for arguments that the fault has not, said before anybody is asked to carry it out."""
+    if unknown := set(arguments) - known.get(name, set()):
+        raise FaultError(f"{name} has no argument {', '.join(sorted(unknown))}")
 
 
 class AgentFault:

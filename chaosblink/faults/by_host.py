@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chaosblink.agent.client import Agent
 from chaosblink.faults import OF_NODES, journal
-from chaosblink.faults.by_agents import AgentFault
+from chaosblink.faults.by_agents import AgentFault, refuse_unknown
 from chaosblink.faults.effect import Effect, Fault, FaultError, Victim
 from chaosblink.selectors import CONTROL_PLANE, resolve
 from chaosblink.targets import PlatformError, Target
@@ -16,6 +16,7 @@ from chaosblink.targets import PlatformError, Target
 if TYPE_CHECKING:
     from chaosblink.targets.kubernetes.target import KubernetesTarget
 
+ARGUMENTS = {"node-isolate": {"inbound", "outbound"}}
 T = TypeVar("T")
 
 
@@ -37,8 +38,7 @@ class ByHost:
 
     def fault(self, name: str, ttl: float, arguments: dict[str, Any]) -> Fault:
         """The fault of that name; FaultError when it has no such argument."""
-        if (name != "node-isolate" and arguments) or set(arguments) - {"inbound", "outbound"}:
-            raise FaultError(f"{name} has no argument {', '.join(arguments)}")
+        refuse_unknown(name, arguments, ARGUMENTS)
         return NodeFault(self._target, name, ttl, arguments)
 
     def _meant(self, selector: str, seed: int | None) -> dict[str, str]:

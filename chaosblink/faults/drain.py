@@ -9,6 +9,7 @@ from chaosblink.faults.effect import Effect, FaultError, Victim
 from chaosblink.faults.pods import Departures, down
 from chaosblink.targets.kubernetes import changes, names
 from chaosblink.targets.kubernetes.api import Json, Missing
+from chaosblink.targets.kubernetes.suite_node import set_aside
 from chaosblink.waiting import until
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def permit(target: KubernetesTarget, node: str) -> None:
     To be asked before the fault is written down: undoing it would take back what somebody else has cordoned.
     """
     found = changes.node(target.api, node)
-    if found["metadata"].get("labels", {}).get(names.SUITE_NODE) == "true":
+    if set_aside(found):
         raise FaultError(f"{node} carries the suite itself and is never a victim")
     if changes.cordoned(found):
         raise FaultError(f"{node} is cordoned already, by somebody else")

@@ -22,6 +22,7 @@ from chaosblink.targets.kubernetes.agents import AgentApi
 from chaosblink.targets.kubernetes.api import Api, of_context
 from chaosblink.targets.kubernetes.kind import cluster_of
 from chaosblink.targets.kubernetes.opening import guard
+from chaosblink.targets.kubernetes.suite_node import nodes_by_use
 from chaosblink.targets.local.secret_files import write_private
 from chaosblink.workloads import lifeline
 
@@ -46,7 +47,8 @@ def main() -> int:
 async def _serve(nodes: Nodes, api: Api, tls: Path) -> None:
     for name, content in api.secret(names.NAMESPACE, names.AGENT_TLS).items():
         write_private(tls / name, content)
-    admission = Admission(nodes, suite_nodes(api))
+    suites, _ = nodes_by_use(api)
+    admission = Admission(nodes, frozenset(suites))
 
     def machine(asked: dict[str, object]) -> Machine:
         guard(api)
@@ -56,17 +58,9 @@ async def _serve(nodes: Nodes, api: Api, tls: Path) -> None:
     app = application(Verbs(nodes, machine, reverter.arm), guardian, RunsToken(AgentApi(api).token_digest).holds)
     life = asyncio.create_task(lifeline.watch(stop))
     try:
-        await serve(app, guardian, tls, nodes.engine.nodes()[0].gateway, PORT, stop)
+        await serve(app, guardian, tls, nodes.engine.gateway(), PORT, stop)
     finally:
         life.cancel()
-
-
-def suite_nodes(api: Api) -> frozenset[str]:
-    """Names of the nodes set aside for the suite; PlatformError when there is none, since then any might carry it."""
-    found = api.ask("list nodes", api.core.list_node, label_selector=f"{names.SUITE_NODE}=true")["items"]
-    if not found:
-        raise PlatformError(f"no node of cluster {api.cluster} carries {names.SUITE_NODE}=true")
-    return frozenset(node["metadata"]["name"] for node in found)
 
 
 if __name__ == "__main__":

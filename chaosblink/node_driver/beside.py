@@ -39,7 +39,7 @@ def driver(context: str, progress: Callable[[str], None]) -> Iterator[str]:
         progress(f"whole nodes cannot be broken: {error}")
         yield ""
         return
-    address = next((node.gateway for node in engine.nodes() if node.gateway), "")
+    address = engine.gateway()
     log = state_of(engine.cluster) / "driver.log"
     serving = Companion("node driver", [sys.executable, "-m", "chaosblink.node_driver", context], log)
     try:

@@ -54,6 +54,10 @@ class Engine:
         found = json.loads(self._say("inspect", "--type", "container", *chosen.split()))
         return sorted((_container(one) for one in found), key=lambda node: node.name)
 
+    def gateway(self) -> str:
+        """The host's address on the network of the nodes; empty while none of them runs."""
+        return next((node.gateway for node in self.nodes() if node.gateway), "")
+
     def kill(self, name: str) -> None:
         """End every process of a node at once."""
         self._say("kill", "--signal", "KILL", name)

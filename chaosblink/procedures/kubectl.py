@@ -10,9 +10,9 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from chaosblink.targets import PlatformError
+from chaosblink.targets.kubernetes.kind import kept
 
 WITHIN_S = 120.0
 Where = tuple[str, str]
@@ -21,9 +21,7 @@ Where = tuple[str, str]
 
 def program() -> str:
     """The program, on PATH or as the kind cluster here was made with; PlatformError when there is none."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chaosblink" / "kind"
-    kept = Path(os.environ.get("CHAOSBLINK_CACHE") or cache) / "bin"
-    found = shutil.which("kubectl") or shutil.which("kubectl", path=str(kept))
+    found = shutil.which("kubectl") or shutil.which("kubectl", path=str(kept() / "bin"))
     if not found:
         raise PlatformError("missing program: kubectl, on PATH")
     return found

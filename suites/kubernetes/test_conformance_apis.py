@@ -75,7 +75,7 @@ def test_what_is_there_was_written_with_versions_the_chart_names(target: Target)
         if kind in CLUSTER_WIDE:
             continue
         for one in cluster.listed(target, f"{root(version)}:{plural(kind)}"):
-            if one["metadata"].get("labels", {}).get(cluster.PART_OF[0]) != cluster.PART_OF[1]:
+            if one["metadata"].get("labels", {}).get(names.PART_OF[0]) != names.PART_OF[1]:
                 continue
             written = {entry["apiVersion"] for entry in one["metadata"].get("managedFields", [])}
             odd += [f"{kind} {cluster.called(one)}: {other}" for other in written - {version}]

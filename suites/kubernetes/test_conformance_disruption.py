@@ -13,6 +13,7 @@ from chaosblink.faults.injection import inject
 from chaosblink.faults.undo import rollback
 from chaosblink.targets import Target
 from chaosblink.targets.kubernetes.listing import PORTS
+from chaosblink.targets.kubernetes.workloads import COMPONENT
 from chaosblink.waiting import until
 
 pytestmark = pytest.mark.only_on("kubernetes", "evictions, budgets and Services are Kubernetes' own")
@@ -28,7 +29,7 @@ def budgets(target: Target, component: str) -> list[dict[str, Any]]:
     found = [
         one
         for one in cluster.listed(target, BUDGETS)
-        if one["spec"]["selector"]["matchLabels"].get(cluster.COMPONENT) == component
+        if one["spec"]["selector"]["matchLabels"].get(COMPONENT) == component
     ]
     assert found, f"{component} has no budget"
     return found

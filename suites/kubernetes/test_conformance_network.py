@@ -13,6 +13,7 @@ from chaosblink.targets import Instance, Target
 from chaosblink.targets.kubernetes import names
 from chaosblink.targets.kubernetes.execution import output_of
 from chaosblink.targets.kubernetes.listing import PORTS
+from chaosblink.targets.kubernetes.workloads import COMPONENT, ready
 
 pytestmark = pytest.mark.only_on("kubernetes", "NetworkPolicies are objects of Kubernetes")
 
@@ -41,7 +42,7 @@ def test_a_policy_of_its_own_says_who_reaches(target: Target, component: str) ->
     mine = [
         one
         for one in cluster.listed(target, POLICIES)
-        if one["spec"]["podSelector"].get("matchLabels", {}).get(cluster.COMPONENT) == component
+        if one["spec"]["podSelector"].get("matchLabels", {}).get(COMPONENT) == component
     ]
     assert len(mine) == 1, [one["metadata"]["name"] for one in mine]
     for rule in mine[0]["spec"]["ingress"]:
@@ -65,7 +66,7 @@ def enforced(target: Target) -> None:
     """The tests of what must fail are not run where a pod that deny-by-default closes is reached all the same."""
     with cluster.asking(target) as client:
         pod = client.get(f"/api/v1/namespaces/identity/pods/{names.STRANGER}").raise_for_status().json()
-    assert cluster.ready(pod), f"{names.STRANGER} does not listen, so whether it is reached proves nothing"
+    assert ready(pod), f"{names.STRANGER} does not listen, so whether it is reached proves nothing"
     if reached(pod["status"]["podIP"], LISTENING):
         pytest.skip(
             "this cluster's network enforces no NetworkPolicy: a pod that the policy deny-by-default closes was reached"

@@ -11,6 +11,7 @@ from chaosblink.conformance import cluster
 from chaosblink.targets import Target
 from chaosblink.targets.kubernetes import names
 from chaosblink.targets.kubernetes.listing import PORTS
+from chaosblink.targets.kubernetes.workloads import COMPONENT
 
 pytestmark = pytest.mark.only_on("kubernetes", "pods are objects of Kubernetes")
 
@@ -22,7 +23,7 @@ PEERS_FAULTS_LAST_S = 60
 
 def servers(target: Target, component: str) -> list[tuple[str, dict[str, Any]]]:
     """Name of each pod of a component and its server's container."""
-    found = [pod for pod in cluster.serving(target) if pod["metadata"]["labels"].get(cluster.COMPONENT) == component]
+    found = [pod for pod in cluster.serving(target) if pod["metadata"]["labels"].get(COMPONENT) == component]
     assert found, f"no pod of {component} runs"
     return [
         (cluster.called(pod), next(box for box in pod["spec"]["containers"] if box["name"] == component))
@@ -32,7 +33,7 @@ def servers(target: Target, component: str) -> list[tuple[str, dict[str, Any]]]:
 
 def test_every_instance_carries_the_platforms_label(target: Target) -> None:
     """So that `kubectl get pods -A -l app.kubernetes.io/part-of=blinkchamber-platform` shows all of them."""
-    label, value = cluster.PART_OF
+    label, value = names.PART_OF
     labelled = {
         pod["metadata"]["name"] for pod in cluster.pods(target) if pod["metadata"]["labels"].get(label) == value
     }
@@ -40,7 +41,7 @@ def test_every_instance_carries_the_platforms_label(target: Target) -> None:
 
 
 def test_every_pod_of_the_platforms_namespaces_carries_it_too(target: Target) -> None:
-    label, value = cluster.PART_OF
+    label, value = names.PART_OF
     assert [cluster.called(p) for p in cluster.pods(target) if p["metadata"]["labels"].get(label) != value] == []
 
 

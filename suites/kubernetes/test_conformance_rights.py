@@ -12,6 +12,7 @@ from chaosblink.conformance.inside import inside
 from chaosblink.targets import PlatformError, Target
 from chaosblink.targets.kubernetes import names
 from chaosblink.targets.kubernetes.listing import PORTS
+from chaosblink.targets.kubernetes.workloads import PART_OF
 
 pytestmark = pytest.mark.only_on("kubernetes", "service accounts and roles are objects of Kubernetes")
 
@@ -194,7 +195,7 @@ def test_no_role_of_the_platform_names_everything(target: Target) -> None:
     group = "apis/rbac.authorization.k8s.io/v1"
     roles = cluster.listed(target, f"{group}:roles")
     with cluster.asking(target) as client:
-        selector = {"labelSelector": "=".join(cluster.PART_OF)}
+        selector = {"labelSelector": PART_OF}
         roles += client.get(f"/{group}/clusterroles", params=selector).raise_for_status().json()["items"]
     assert roles
     for role in roles:

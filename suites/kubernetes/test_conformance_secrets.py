@@ -12,6 +12,7 @@ from chaosblink.conformance.logins import APPLICATIONS, vault_as
 from chaosblink.targets import Target
 from chaosblink.targets.kubernetes import names
 from chaosblink.targets.kubernetes.execution import output_of
+from chaosblink.targets.kubernetes.workloads import COMPONENT
 
 pytestmark = pytest.mark.only_on("kubernetes", "pods, ConfigMaps and service accounts are objects of Kubernetes")
 
@@ -21,7 +22,7 @@ PLACE = "/vault/secrets"
 
 def identitys(target: Target) -> list[dict[str, Any]]:
     """The pods of identity, which the injector serves."""
-    found = [pod for pod in cluster.serving(target) if pod["metadata"]["labels"].get(cluster.COMPONENT) == "identity"]
+    found = [pod for pod in cluster.serving(target) if pod["metadata"]["labels"].get(COMPONENT) == "identity"]
     assert found
     return found
 
@@ -97,7 +98,7 @@ def test_no_secret_is_in_the_log_of_any_container(target: Target) -> None:
 
 def test_no_secret_is_in_the_environment_of_the_injector(target: Target) -> None:
     secrets = exposure.writings(target)
-    pods = [pod for pod in cluster.serving(target) if pod["metadata"]["labels"].get(cluster.COMPONENT) == "injector"]
+    pods = [pod for pod in cluster.serving(target) if pod["metadata"]["labels"].get(COMPONENT) == "injector"]
     assert pods
     for pod in pods:
         place = (pod["metadata"]["namespace"], pod["metadata"]["name"], "injector")

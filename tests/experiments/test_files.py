@@ -22,18 +22,22 @@ SUITES = Path(__file__).parents[2] / "suites"
 
 
 def suites() -> dict[str, set[str]]:
-    """Experiment and the promises that its suite's tests name."""
+    """Experiment and the promises that its suite's tests name, those of the class it is derived from included."""
     found: dict[str, set[str]] = {}
     for path in SUITES.rglob("test_*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef):
-                names = [n.value.value for n in node.body if isinstance(n, ast.Assign) and _is_experiment(n)]  # type: ignore[attr-defined]
-                calls = [
-                    n for n in ast.walk(node) if isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "keeps"
-                ]
-                for name in names:
-                    found.setdefault(name, set()).update(call.args[0].value for call in calls)  # type: ignore[attr-defined]
+        classes = {node.name: node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)}
+        for node in classes.values():
+            names = [n.value.value for n in node.body if isinstance(n, ast.Assign) and _is_experiment(n)]  # type: ignore[attr-defined]
+            derived_from = [classes[base.id] for base in node.bases if isinstance(base, ast.Name)]
+            for name in names:
+                for each in (node, *derived_from):
+                    found.setdefault(name, set()).update(_promises(each))
     return found
+
+
+def _promises(suite: ast.ClassDef) -> list[str]:
+    calls = [n for n in ast.walk(suite) if isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "keeps"]
+    return [call.args[0].value for call in calls]  # type: ignore[attr-defined]
 
 
 def _is_experiment(node: ast.Assign) -> bool:

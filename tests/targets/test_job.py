@@ -12,7 +12,7 @@ import pytest
 
 from chaosblink import cluster_life
 from chaosblink.targets import PlatformError
-from chaosblink.targets.kubernetes import fetch, job, values
+from chaosblink.targets.kubernetes import execution, fetch, job, values
 from chaosblink.targets.kubernetes.api import Api, connect
 from chaosblink.targets.kubernetes.fetch import Reader
 from chaosblink.targets.kubernetes.manifests import render
@@ -176,13 +176,13 @@ def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (round_one / "history.jsonl").write_text("{}\n" * 1000)
     monkeypatch.setattr(fetch, "RUNS", str(runs))
 
-    def here(_reader: Reader, command: list[str], output: Any) -> None:
+    def here(_api: Api, _place: object, command: list[str], output: Any, *_more: object) -> None:
         done = subprocess.run(command, capture_output=True, check=False)
         output.write(done.stdout)
         if done.returncode:
             raise PlatformError(f"{command[0]} ended with {done.returncode}")
 
-    monkeypatch.setattr(Reader, "_exec", here)
+    monkeypatch.setattr(execution, "execute", here)
     return runs
 
 

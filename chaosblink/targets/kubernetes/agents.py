@@ -22,9 +22,7 @@ class AgentApi:
 
     def pod(self, namespace: str, name: str) -> dict[str, Any]:
         """A pod as the API words it."""
-        what = f"get pod {namespace}/{name}"
-        found: dict[str, Any] = self._api.ask(what, self._api.core.read_namespaced_pod, name, namespace)
-        return found
+        return self._api.pod(namespace, name)
 
     def token_digest(self) -> str:
         """SHA-256 of the present run's token, hexadecimal; empty while there is no run."""

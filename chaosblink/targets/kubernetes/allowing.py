@@ -12,6 +12,7 @@ from chaosblink.targets.kubernetes import names
 from chaosblink.targets.kubernetes.api import Api, Missing
 from chaosblink.targets.kubernetes.job import pod_variables
 from chaosblink.targets.kubernetes.manifests import Applier, render, secret
+from chaosblink.targets.kubernetes.suite_node import nodes_by_use
 from chaosblink.waiting import Timeout, until
 
 Progress = Callable[[str], None]
@@ -23,7 +24,7 @@ def allow(api: Api, image: str, options: str, nightly: str, progress: Progress) 
 
     `nightly` is a cron schedule, empty for none. Certificates are made anew each time: what ran before cannot go on.
     """
-    nodes = _nodes_but_the_suites(api)
+    _, nodes = nodes_by_use(api)
     for namespace in names.PLATFORM_NAMESPACES:
         _label(api, namespace, names.ALLOWED)
     agents, runs = certificates.issue()
@@ -85,18 +86,6 @@ def why_not_ready(pod: dict[str, Any]) -> str:
     said = [f"{wait.get('reason')} {wait.get('message', '')}".strip() for wait in waits]
     conditions = [c.get("message", "") for c in status.get("conditions") or [] if c["status"] == "False"]
     return f"{pod['metadata']['name']}: {' '.join((said or conditions or [status.get('phase', '')])[0].split())[:200]}"
-
-
-def _nodes_but_the_suites(api: Api) -> list[str]:
-    """Names of the nodes that may be drained; PlatformError when none is set aside for the suite."""
-    nodes = [node["metadata"] for node in api.ask("list nodes", api.core.list_node)["items"]]
-    others = sorted(node["name"] for node in nodes if node.get("labels", {}).get(names.SUITE_NODE) != "true")
-    if len(others) == len(nodes):
-        raise PlatformError(
-            f"no node of cluster {api.cluster} is set aside for the suite: "
-            f"kubectl --context {api.cluster} label node NAME {names.SUITE_NODE}=true"
-        )
-    return others
 
 
 def _label(api: Api, namespace: str, value: str | None) -> None:

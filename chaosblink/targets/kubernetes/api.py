@@ -82,6 +82,10 @@ class Api:
         found = self.ask(what, self.core.read_namespaced_config_map, name, namespace)
         return dict(found.get("data") or {})
 
+    def pod(self, namespace: str, name: str) -> Json:
+        """A pod; Missing when there is none of this name."""
+        return self.ask(f"get pod {namespace}/{name}", self.core.read_namespaced_pod, name, namespace)
+
     def pods(self, namespace: str, selector: str = "") -> list[Json]:
         """Pods of a namespace, by label."""
         what = f"list pods in namespace {namespace}"

@@ -13,10 +13,9 @@ RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 def pod(api: Api, namespace: str, name: str) -> Json | None:
     """The pod as it is now, None when there is none of this name."""
     try:
-        found: Json = api.ask(f"get pod {namespace}/{name}", api.core.read_namespaced_pod, name, namespace)
+        return api.pod(namespace, name)
     except Missing:
         return None
-    return found
 
 
 def delete_pod(api: Api, namespace: str, name: str, uid: str, grace_s: int | None = None) -> None:

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chaosblink.targets import PlatformError
-from chaosblink.targets.kubernetes import names
+from chaosblink.targets.kubernetes import execution, names
 from chaosblink.targets.kubernetes.api import Api
-from chaosblink.targets.kubernetes.execution import Output, execute
 from chaosblink.targets.kubernetes.manifests import Applier, render
 from chaosblink.waiting import Timeout, until
 
@@ -25,7 +24,7 @@ class Reader:
     """A pod with the runs' volume."""
 
     def __init__(self, api: Api, pod: str) -> None:
-        self._api, self._pod = api, pod
+        self._api, self._place = api, (names.NAMESPACE, pod, "reader")
 
     def runs(self) -> list[str]:
         """Names of the run folders on the volume."""
@@ -39,7 +38,7 @@ class Reader:
         with tempfile.TemporaryDirectory(dir=to, prefix=".fetch-") as draft:
             archive = Path(draft) / "run.tar.gz"
             with archive.open("wb") as file:
-                self._exec(["tar", "-C", RUNS, "-czf", "-", "--", run], file)
+                execution.execute(self._api, self._place, ["tar", "-C", RUNS, "-czf", "-", "--", run], file)
             with tarfile.open(archive) as packed:
                 packed.extractall(draft, filter="data")
             shutil.move(Path(draft) / run, to / run)
@@ -47,13 +46,7 @@ class Reader:
         return to / run
 
     def _text(self, *command: str) -> str:
-        with tempfile.TemporaryFile() as file:
-            self._exec(list(command), file)
-            file.seek(0)
-            return file.read().decode()
-
-    def _exec(self, command: list[str], output: Output) -> None:
-        execute(self._api, (names.NAMESPACE, self._pod, "reader"), command, output)
+        return execution.output_of(self._api, self._place, list(command), within=execution.ENDS_WITHIN_S)
 
 
 @contextmanager
@@ -71,8 +64,7 @@ def reader(api: Api, image: str) -> Iterator[Reader]:
 
 def _until_ready(api: Api, name: str) -> None:
     def ready() -> bool:
-        pod = api.ask(f"get pod {name}", api.core.read_namespaced_pod, name, names.NAMESPACE)
-        return bool(pod["status"].get("phase") == "Running")
+        return bool(api.pod(names.NAMESPACE, name)["status"].get("phase") == "Running")
 
     try:
         until(ready, READY_WITHIN_S, f"{name} runs", every=0.3)

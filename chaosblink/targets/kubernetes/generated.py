@@ -158,5 +158,5 @@ def _put_ca(api: Api, namespace: str, pem: str) -> None:
 
 
 def _metadata(name: str) -> Json:
-    labels = {"app.kubernetes.io/part-of": "blinkchamber-platform", "app.kubernetes.io/managed-by": "chaosblink"}
+    labels = dict([known.PART_OF, ("app.kubernetes.io/managed-by", "chaosblink")])
     return {"name": name, "labels": labels}

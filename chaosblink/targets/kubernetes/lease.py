@@ -67,7 +67,7 @@ def _over(lease: Json) -> bool:
 def _alive(api: Api, holder: str) -> bool:
     """Whether the holder may still be at work: a pod that has ended holds nothing, whatever the lease says."""
     try:
-        pod = api.ask(f"get pod {holder}", api.core.read_namespaced_pod, holder, names.NAMESPACE)
+        pod = api.pod(names.NAMESPACE, holder)
     except Missing:
         return not holder.startswith("chaosblink-")  # a person's machine has no pod; only time tells there
     return pod["status"].get("phase") not in ("Succeeded", "Failed")

@@ -12,6 +12,8 @@ PLATFORM_NAMESPACES = ("blinkchamber", "database", "identity", "ingress")
 LABEL, ALLOWED = "chaosblink.io/chaos", "allowed"
 SUITE_NODE = "chaosblink.io/suite"
 RELEASE = "blinkchamber"
+PART_OF = ("app.kubernetes.io/part-of", "blinkchamber-platform")
+"""The label, and its value, of everything the platform is made of."""
 
 RUN_ACCOUNT, CONFORMANCE_ACCOUNT = "chaosblink-run", "chaosblink-conformance"
 STRANGER = "chaosblink-stranger"

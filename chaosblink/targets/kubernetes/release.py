@@ -180,7 +180,7 @@ class Release:
 
     def _namespaces(self, allow_chaos: bool) -> None:
         for name in generated.HOLDERS:
-            labels = {"app.kubernetes.io/part-of": "blinkchamber-platform"}
+            labels = dict([names.PART_OF])
             if name != names.NAMESPACE:
                 labels["pod-security.kubernetes.io/enforce"] = "restricted"
                 labels |= {names.LABEL: names.ALLOWED} if allow_chaos else {}

@@ -19,6 +19,7 @@ from chaosblink.targets.kubernetes import lease, names, values
 from chaosblink.targets.kubernetes.api import Api
 from chaosblink.targets.kubernetes.execution import output_of
 from chaosblink.targets.kubernetes.listing import Listing, Member
+from chaosblink.targets.kubernetes.workloads import ready
 from chaosblink.targets.local.secret_files import write_private
 from chaosblink.targets.local.target import state_root
 
@@ -200,7 +201,7 @@ class KubernetesTarget:
     def agent_addresses(self) -> dict[str, str]:
         """Address of each node's agent that is ready."""
         pods = self.api.pods(names.NAMESPACE, names.AGENT_LABEL)
-        return {pod["spec"]["nodeName"]: pod["status"]["hostIP"] for pod in pods if _ready(pod)}
+        return {pod["spec"]["nodeName"]: pod["status"]["hostIP"] for pod in pods if ready(pod)}
 
     def credentials(self) -> Credentials:
         """What agents want to see: the runs' certificate, and the token of this run (drawn now if there is none)."""
@@ -270,8 +271,3 @@ class KubernetesTarget:
             part = place.with_name(f"haproxy.cfg.{os.getpid()}")
             part.write_text(texts[0])
             part.replace(place)
-
-
-def _ready(pod: dict[str, Any]) -> bool:
-    conditions = pod["status"].get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)

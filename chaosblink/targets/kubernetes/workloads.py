@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chaosblink.targets.kubernetes import names
 from chaosblink.targets.kubernetes.api import Api, Json
 
-PART_OF = "app.kubernetes.io/part-of=blinkchamber-platform"
+PART_OF = "=".join(names.PART_OF)
 COMPONENT = "app.kubernetes.io/component"
 
 
@@ -54,14 +55,13 @@ def unready(api: Api) -> list[str]:
     return [
         f"{pod['metadata']['namespace']}/{pod['metadata']['name']}: {_why(pod['status'])}"
         for pod in pods(api)
-        if not _ready(pod["status"])
+        if pod["status"].get("phase") != "Succeeded" and not ready(pod)
     ]
 
 
-def _ready(status: Json) -> bool:
-    if status.get("phase") == "Succeeded":
-        return True
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
+def ready(pod: Json) -> bool:
+    """Whether the pod says it serves."""
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions") or [])
 
 
 def _why(status: Json) -> str:

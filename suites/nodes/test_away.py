@@ -1,4 +1,4 @@
-"""The platform's promises when a whole node is frozen and thaws."""
+"""The platform's promises when a whole node is away for a while and does not know it: frozen, or cut off."""
 
 from __future__ import annotations
 
@@ -54,3 +54,9 @@ class TestNodePaused:
 
     def test_the_recording_counts(self, recording: Recording) -> None:
         recording.keeps("recording-counts")
+
+
+class TestNodeIsolated(TestNodePaused):
+    """The node under the PostgreSQL primary goes on alone for 40 s."""
+
+    experiment = "node-isolate"
