@@ -74,7 +74,7 @@ def experiments_table() -> str:
         content = plan.load(name)
         tags = ", ".join(tag for tag in content["tags"] if tag != plan.DEFAULT)
         took = f"{plan.seconds(content)} s"
-        rows.append((name, "yes" if name in plan.defaults() else "", took, tags, content["title"]))
+        rows.append((name, "yes" if plan.DEFAULT in content["tags"] else "", took, tags, content["title"]))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
