@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
@@ -26,12 +28,15 @@ __all__ = [
     "before_activity_control",
     "before_experiment_control",
     "before_method_control",
+    "before_rollback_control",
 ]
 
 GO_WITHIN_S = 180.0
 """Longer than a round waits for its clients' successes (60 s for writers, 90 s for logins)."""
 _method_begun = threading.Event()
 """Set once the method of the experiment under way has begun: a control is a module and has no other memory."""
+_told_to_end = threading.Event()
+_rolling_back = threading.Event()
 
 
 def before_experiment_control(context: Experiment, **_: Any) -> None:
@@ -39,7 +44,9 @@ def before_experiment_control(context: Experiment, **_: Any) -> None:
 
     `open_target` refuses a platform that is not up, and a cluster whose namespaces do not carry the label.
     """
-    _method_begun.clear()
+    for each in (_method_begun, _told_to_end, _rolling_back):
+        each.clear()
+    _remember_sigterm()
     try:
         for line in rollback(open_target()):
             logger.warning(f"left by an earlier run: {line}")
@@ -72,17 +79,46 @@ def before_method_control(**_: Any) -> None:
     if go:
         awaited(Path(go)).touch()
         try:
-            until(Path(go).exists, GO_WITHIN_S, "the round is ready for the fault", every=0.02)
+            until(lambda: _ended() or Path(go).exists(), GO_WITHIN_S, "the round is ready for the fault", every=0.02)
         except Timeout as timeout:
             raise InterruptExecution(f"nothing was done: {timeout}") from None
     _method_begun.set()
 
 
+def before_rollback_control(**_: Any) -> None:
+    """From now on nothing is left out."""
+    _rolling_back.set()
+
+
 def before_activity_control(context: Activity, **_: Any) -> None:
-    """Mark the begin of a probe or action."""
+    """Mark the begin of a probe or action, which are left out once the experiment was told to end."""
+    _ended()
     mark("mark", {"text": f"{context['type']} begins: {context['name']}"})
 
 
 def after_activity_control(context: Activity, state: Run | None = None, **_: Any) -> None:
     """Mark the end of a probe or action with its status."""
     mark("mark", {"text": f"{context['type']} ends: {context['name']}: {(state or {}).get('status', 'unknown')}"})
+
+
+def _remember_sigterm() -> None:
+    """Note SIGTERM beside the toolkit's own handler.
+
+    That one raises an exception wherever the program happens to be, and a client library that tries again after any
+    exception swallows it: the experiment then went on until it was killed.
+    """
+    theirs = signal.getsignal(signal.SIGTERM)
+
+    def ours(number: int, frame: FrameType | None) -> None:
+        _told_to_end.set()
+        if callable(theirs):
+            theirs(number, frame)
+
+    signal.signal(signal.SIGTERM, ours)
+
+
+def _ended() -> bool:
+    """False; InterruptExecution once the experiment was told to end, unless it is already rolling back."""
+    if _told_to_end.is_set() and not _rolling_back.is_set():
+        raise InterruptExecution("SIGTERM signal received")
+    return False

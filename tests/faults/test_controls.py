@@ -60,6 +60,14 @@ def test_a_platform_that_is_not_steady_is_not_touched_and_the_run_is_no_success(
     assert journal["status"] == "interrupted"
 
 
+def test_an_experiment_that_was_told_to_end_injects_nothing_more(opened: ProcessTarget) -> None:
+    journal = _run(_experiment(steady="is_steady_and_swallows_sigterm"))
+    assert journal["status"] == "interrupted"
+    assert journal["run"] == []
+    assert journal["rollbacks"][0]["status"] == "succeeded"
+    assert undo.residue(opened) == []
+
+
 @pytest.mark.usefixtures("opened")
 def test_a_fault_on_nothing_fails_its_action() -> None:
     journal = _run(_experiment(victim="vault/leader"))
