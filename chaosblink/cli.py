@@ -285,15 +285,19 @@ def complete(shell: str) -> None:
 @click.option("--find-knee", is_flag=True, help="Step users up until more of them bring no more work; writes a JSON.")
 @click.option("--step-s", default=None, type=click.FloatRange(5), help="Seconds of a step [with --find-knee: 12].")
 @click.option("--mix", default="everyday", help="What users do: everyday, or logins alone (loadtests/mix.py).")
+@click.option(
+    "--workers", default="", metavar="N[,N...]", help="In a cluster: drive with so many Locust pods, in turn."
+)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @clear_errors
-def load(name: str, find_knee: bool, step_s: float | None, mix: str, options: tuple[str, ...]) -> None:
+def load(name: str, find_knee: bool, step_s: float | None, mix: str, workers: str, options: tuple[str, ...]) -> None:
     """Load on a platform that is up: Locust's own web page, or headless, or the search for the platform's knee.
 
     \b
       chaosblink load                                          http://127.0.0.1:8089
       chaosblink load --headless --users 20 --run-time 60s --shape step
       chaosblink load --find-knee
+      chaosblink load --target kind --workers 1,2,4            logins a second that so many pods drive
 
     All other options are Locust's; --shape is steady, step or spike.
     """
@@ -303,6 +307,13 @@ def load(name: str, find_knee: bool, step_s: float | None, mix: str, options: tu
         raise PlatformError(f"no mix {mix!r}; there are {', '.join(locust.mixes())}")
     if find_knee and options:
         raise PlatformError(f"--find-knee chooses Locust's options itself; leave out {' '.join(options)}")
+    if workers:
+        if find_knee or options:
+            raise PlatformError("--workers drives a load of its own; leave out all options but --mix")
+        from chaosblink import cluster_life
+
+        cluster_life.load(name, workers, mix, progress())
+        return
     chosen = ("--mix", mix, *(("--step-s", str(step_s)) if step_s else ()), *options)
     _elsewhere(name, "load", *(["--find-knee"] if find_knee else []), *chosen)
     target = open_target(name)

@@ -110,6 +110,23 @@ def run(
             progress(f"cluster kind-{name} removed")
 
 
+def load(name: str, workers: str, mix: str, progress: Progress) -> None:
+    """Drive the same logins with each of these numbers of Locust pods; PlatformError where there is no cluster."""
+    from chaosblink.load.workers import Load, drive
+
+    if not elsewhere():
+        raise PlatformError("--workers are pods and need a cluster: --target kind, or --context NAME")
+    counts = workers.split(",")
+    if not all(each.isdecimal() and int(each) for each in counts):
+        raise PlatformError(f"--workers {workers}: numbers of pods, as in 1,2,4")
+    api = connect(name)
+    guard(api)
+    kind = os.environ.get(TARGET, "kubernetes")
+    folder = run_folder.RUNS / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{kind}-load"
+    file = drive(api, command_options(name), [int(each) for each in counts], Load(mix=mix), folder, progress)
+    click.echo(str(file))
+
+
 def _run(api: Api, name: str, command: list[str], progress: Progress, host: str) -> tuple[int, list[Path]]:
     kind = os.environ.get(TARGET, "kubernetes")
     what = "" if command[0] == "run" else f"-{command[0]}"

@@ -12,6 +12,8 @@ from typing import Any
 
 SETUP = "machine-setup"
 """Requests that only prepare a user; they are no part of the mix."""
+LOGIN = "token"
+"""The last request of a login: whoever succeeds in it has logged in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def summarised(
         users,
         round(window.seconds, 2),
         round(len(done) / window.seconds, 2),
-        round(sum(line["ok"] for line in kinds["token"]) / window.seconds, 2),
+        round(sum(line["ok"] for line in kinds[LOGIN]) / window.seconds, 2),
         median,
         p95,
         len(every) - len(done),

@@ -76,6 +76,11 @@ class Job:
         self._follow(say)
         return self._exit_code()
 
+    def address(self) -> str:
+        """The pod's address once it runs; PlatformError when it cannot start."""
+        self._until_started()
+        return str((self._pod() or {}).get("status", {}).get("podIP", ""))
+
     def stop(self) -> None:
         """Ask the command to end (it cleans up) and return when its pod is gone."""
         self._applier.remove(self._objects)
