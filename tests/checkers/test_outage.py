@@ -1,4 +1,4 @@
-"""Rule 5: t0 to the first success from which the path stays up for 3 s and 50 successes."""
+"""Rule 5: t0 to the first success from which the path stays up for 3 s and 50 successes, or for 10 s."""
 
 from __future__ import annotations
 
@@ -44,6 +44,12 @@ def test_a_path_that_comes_up_for_two_seconds_only_is_not_back() -> None:
 def test_three_seconds_are_not_enough_without_fifty_successes() -> None:
     flapping: list[tuple[Outcome, float]] = [("fail", 1.0), ("ok", 4.0), ("fail", 0.2), ("ok", 10.0)]
     assert outage(history(flapping, interval_ms=100), T0).ms == 5202.0
+
+
+def test_ten_seconds_are_enough_for_a_path_that_is_probed_seldom() -> None:
+    once_more: list[tuple[Outcome, float]] = [("fail", 4.0), ("ok", 12.0), ("fail", 0.8), ("ok", 4.0)]
+    assert outage(history(once_more, interval_ms=400), T0).ms == 4002.0
+    assert outage(history([("fail", 4.0), ("ok", 8.0)], interval_ms=400), T0).ms is None
 
 
 def test_fifty_successes_are_not_enough_without_three_seconds() -> None:
@@ -160,6 +166,7 @@ def _by_definition(ordered: list[Operation]) -> float | None:
         down = next((op.start for op in rest if op.outcome != "ok"), None)
         up = [op for op in rest if down is None or op.start < down]
         stays = (rest[-1].start if down is None else down) - first.start
-        if first.outcome == "ok" and len(up) >= 50 and stays >= 3 * SECOND:
+        lasts = (len(up) >= 50 and stays >= 3 * SECOND) or stays >= 10 * SECOND
+        if first.outcome == "ok" and lasts:
             return 0.0 if n == 0 else (first.start - 1 + TOOK - T0) / MS
     return None

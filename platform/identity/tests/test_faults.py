@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import httpx
+import psycopg
 from standin_login import AUTHORIZE, complete
 from standin_servers import USER_PASSWORD, Platform, until
 
@@ -103,3 +104,11 @@ def metric(client: httpx.Client, name: str) -> float:
         if line.startswith(f"{name} "):
             return float(line.rsplit(" ", 1)[1])
     raise AssertionError(f"no sample {name}")
+
+
+def test_a_node_starts_while_another_writes(platform: Platform) -> None:
+    with psycopg.connect(platform.postgres.dsn) as writing:
+        writing.execute("LOCK TABLE eventstore.events2, identity.tokens, identity.grants IN ROW EXCLUSIVE MODE")
+        platform.nodes[1].stop()
+        platform.nodes[1].start()
+        platform.nodes[1].wait_until_ready()

@@ -67,6 +67,11 @@ CREATE TABLE IF NOT EXISTS identity.tokens (
 CREATE INDEX IF NOT EXISTS tokens_grant ON identity.tokens (grant_id);
 """
 
+_LACKS_TABLES = "SELECT to_regclass('identity.tokens_grant') IS NULL AS lacks"
+"""Whether the last thing that `_TABLES` makes is missing: all of it is made in one transaction. Asked first, since
+CREATE INDEX IF NOT EXISTS locks a table against writing also where the index is there: a node that started while
+another served ended that one's login in a deadlock."""
+
 _CLIENT = """
 INSERT INTO identity.clients (id, redirect_uris, post_logout_redirect_uris) VALUES (%(id)s, %(callback)s, %(home)s)
 ON CONFLICT (id) DO NOTHING
@@ -106,7 +111,9 @@ async def prepare(database: Database, settings: Settings) -> RSAKey:
 
     async def work(connection: Connection) -> RSAKey:
         await connection.execute("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": LOCK})
-        await connection.execute(_TABLES)
+        lacking = await (await connection.execute(_LACKS_TABLES)).fetchone()
+        if lacking is None or lacking["lacks"]:
+            await connection.execute(_TABLES)
         owners = {"instance": INSTANCE_ID, "owner": ORGANISATION_ID, "project": PROJECT_ID}
         await connection.execute(_OWNERS, owners)
         await _clients(connection)
