@@ -28,6 +28,7 @@ __all__ = [
     "pod_delete",
     "revert",
     "rolling_restart",
+    "scale",
     "stop",
 ]
 
@@ -100,6 +101,14 @@ def pod_delete(victim: str, ttl: float = TTL_S, force: bool = False) -> dict[str
 def rolling_restart(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
     """Have the cluster replace every pod of the workloads of `victim` (`redis/*`), one after the other, and wait."""
     return _inject("rolling-restart", victim, ttl)
+
+
+def scale(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Let the Deployment of `victim` (`identity/*`) have one pod more, until `revert` lets it have as many as before.
+
+    Returns once the new pod is ready beside all that were there.
+    """
+    return _inject("scale", victim, ttl)
 
 
 def drain(victim: str, ttl: float = TTL_S) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a run changes by the cluster's API: a pod deleted or evicted, a node cordoned, a workload rolled anew."""
+"""What a run changes by the cluster's API: pods deleted or evicted, nodes cordoned, workloads rolled anew or scaled."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from chaosblink.targets.kubernetes.api import Api, Json, Later, Missing
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 """What `kubectl rollout restart` writes: to the controllers a changed template, to nobody else anything."""
+SCALER = "chaosblink-run"
+"""Who owns a number of pods that a run has set, until an upgrade takes it back."""
 
 
 def pod(api: Api, namespace: str, name: str) -> Json | None:
@@ -74,3 +76,13 @@ def restart(api: Api, kind: str, namespace: str, name: str) -> None:
     now = datetime.datetime.now(datetime.UTC).isoformat()
     body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}}
     api.ask(f"restart {kind} {namespace}/{name}", calls[kind], name, namespace, body)
+
+
+def scale(api: Api, namespace: str, name: str, replicas: int) -> None:
+    """Let a Deployment have another number of pods.
+
+    By the subresource, as `kubectl scale`: an upgrade takes a number set this way back by itself (ownership.py), and
+    ends in a conflict over one that was written into the Deployment.
+    """
+    what, call = f"scale Deployment {namespace}/{name}", api.apps.patch_namespaced_deployment_scale
+    api.ask(what, call, name, namespace, {"spec": {"replicas": replicas}}, field_manager=SCALER)

@@ -15,6 +15,9 @@ RELEASE = "blinkchamber"
 PART_OF = ("app.kubernetes.io/part-of", "blinkchamber-platform")
 """The label, and its value, of everything the platform is made of."""
 
+IDENTITY = "zitadel"
+"""The Deployment a run may scale by one pod."""
+
 RUN_ACCOUNT, CONFORMANCE_ACCOUNT = "chaosblink-run", "chaosblink-conformance"
 STRANGER = "chaosblink-stranger"
 """A pod of namespace `identity` for the time of a conformance run, which no NetworkPolicy allows anything special."""
