@@ -18,6 +18,7 @@ logger = logging.getLogger("chaostoolkit")
 
 __all__ = [
     "drain",
+    "injector_down",
     "isolate",
     "kill",
     "kill_mid_batch",
@@ -109,6 +110,14 @@ def scale(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
     Returns once the new pod is ready beside all that were there.
     """
     return _inject("scale", victim, ttl)
+
+
+def injector_down(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Take the Vault Agent Injector away, then delete the identity pod that `victim` names, until `revert`.
+
+    Returns once the API has refused to make another pod, or has made one without its secrets.
+    """
+    return _inject("injector-down", victim, ttl)
 
 
 def drain(victim: str, ttl: float = TTL_S) -> dict[str, Any]:

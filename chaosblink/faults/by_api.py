@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chaosblink import faults
-from chaosblink.faults import scale
+from chaosblink.faults import injector_down, scale
 from chaosblink.faults.drain import permit
 from chaosblink.faults.effect import Fault, FaultError, Victim
 from chaosblink.faults.pods import snapshot
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from chaosblink.targets.kubernetes.target import KubernetesTarget
 
 WITHOUT = " without "
+NOTED = {"scale": scale.note, "injector-down": injector_down.note}
+"""What undoing a fault needs to know and must be written down before it, beside the victims themselves."""
 
 
 class ByApi:
@@ -28,11 +30,11 @@ class ByApi:
     def victims(self, selector: str, seed: int | None) -> list[Victim]:
         """The present pods of whom a selector names, in order of name; of a drain all that are on their node.
 
-        What reverting a scaling needs to know stands in their places. PlatformError when one is down.
+        What undoing it needs to know stands in their places. PlatformError when one is down.
         """
         chosen = self._on_its_node(selector, seed) if self._fault == "drain" else resolve(self._target, selector, seed)
         victims = [snapshot(self._target, instance) for instance in chosen]
-        return scale.note(self._target, victims) if self._fault == "scale" else victims
+        return NOTED[self._fault](self._target, victims) if self._fault in NOTED else victims
 
     def fault(self, name: str, ttl: float, arguments: dict[str, Any]) -> Fault:  # noqa: ARG002
         """The fault of that name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +14,11 @@ COMPONENT = "app.kubernetes.io/component"
 
 @dataclass
 class FakeDeployment:
-    """Each look at the list of its pods is a moment of its controllers' time.
+    """Each look at one of its pods, or at their list, is a moment of its controllers' time.
 
     `starts_after` and `ends_after` are how many looks a pod takes to be ready and to be gone; `obeys` false is an API
-    that takes a number and forgets it; `controls` false are controllers that are dead; `refuses` says when no pod may
-    be made.
+    that takes a number and forgets it; `controls` false are controllers that are dead; `refusal` says why no pod may
+    be made now, and nothing when one may.
     """
 
     api: FakeApi
@@ -29,11 +30,12 @@ class FakeDeployment:
     ends_after: int = 2
     obeys: bool = True
     controls: bool = True
-    refuses: Any = lambda: False
+    refusal: Callable[[], str] = str
     lives: int = 0
     pods: dict[str, Json] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
     scaled: list[int] = field(default_factory=list)
+    refused: str = ""
 
     def __post_init__(self) -> None:
         self.item: Json = copy.deepcopy(workload(self.name, self.component, self.replicas))
@@ -67,6 +69,9 @@ class FakeDeployment:
         serving = len([one for one in self.pods.values() if self._serves(one)])
         seen = self.item["metadata"]["generation"]
         self.item["status"] = {"observedGeneration": seen, "readyReplicas": serving, "updatedReplicas": serving}
+        if self.refused:
+            failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": self.refused}
+            self.item["status"]["conditions"] = [{"type": "Available", "status": "True", "message": "ok"}, failure]
         return self.item
 
     def _listed(self, query: dict[str, list[str]]) -> Json:
@@ -81,7 +86,7 @@ class FakeDeployment:
                 continue
             del self.left[name]
             if "deletionTimestamp" in self.pods[name]["metadata"]:
-                self._gone(name)
+                del self.pods[name]
             else:
                 self._ready(name)
         if self.controls:
@@ -91,7 +96,8 @@ class FakeDeployment:
         staying = [name for name, one in self.pods.items() if "deletionTimestamp" not in one["metadata"]]
         wanted = self.item["spec"]["replicas"]
         for _ in range(wanted - len(staying)):
-            if not self.refuses():
+            self.refused = self.refusal()
+            if not self.refused:
                 self.left[self._born()] = self.starts_after
         for name in staying[wanted:]:
             self.end(name)
@@ -101,9 +107,10 @@ class FakeDeployment:
         self.pods[name]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
         self.left[name] = self.ends_after
 
-    def _gone(self, name: str) -> None:
-        del self.pods[name]
-        del self.api.objects[f"/api/v1/namespaces/{self.namespace}/pods/{name}"]
+    def endpoints(self, _: Json) -> Json:
+        """The slices of a Service in front of its pods."""
+        ready = [{"addresses": ["10.1.0.30"], "conditions": {"ready": self._serves(one)}} for one in self.pods.values()]
+        return {"items": [{"endpoints": ready or None}]}
 
     def _born(self) -> str:
         self.lives += 1
@@ -113,9 +120,14 @@ class FakeDeployment:
         made["spec"]["nodeName"] = f"worker{self.lives % 3}"
         self.pods[name] = made
         place = f"/api/v1/namespaces/{self.namespace}/pods/{name}"
-        self.api.objects[place] = made
+        self.api.acts["GET", place] = lambda _: self._read(name)
         self.api.acts["DELETE", place] = lambda body: self._delete(name, body)
         return name
+
+    def _read(self, name: str) -> tuple[int, Any]:
+        self._pass()
+        found = self.pods.get(name)
+        return (200, found) if found else (404, {"message": "not found"})
 
     def _delete(self, name: str, body: Json) -> tuple[int, Any]:
         if name not in self.pods or body["preconditions"]["uid"] != self.pods[name]["metadata"]["uid"]:

@@ -25,7 +25,7 @@ def test_a_run_may_read_the_platform_and_break_it_in_the_ways_there_are() -> Non
         ("create", "pods/eviction", ()),
         ("patch", "statefulsets", ()),
         ("patch", "deployments", ()),
-        ("patch", "deployments/scale", (names.IDENTITY,)),
+        ("patch", "deployments/scale", (names.IDENTITY, names.INJECTOR)),
         ("patch", "nodes", ("worker", "worker2")),
     }
     assert not [rule for rule in rules if rule[1] == "secrets" and rule[0] in ("get", "list")]

@@ -32,7 +32,7 @@ NAMES = {
     "conformance": names.CONFORMANCE_ACCOUNT,
     "stranger": names.STRANGER,
     "identity": names.IDENTITY,
-    "scalable": [names.IDENTITY],
+    "injector": names.INJECTOR,
 }
 
 

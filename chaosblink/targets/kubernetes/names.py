@@ -15,8 +15,8 @@ RELEASE = "blinkchamber"
 PART_OF = ("app.kubernetes.io/part-of", "blinkchamber-platform")
 """The label, and its value, of everything the platform is made of."""
 
-IDENTITY = "zitadel"
-"""The Deployment a run may scale by one pod."""
+IDENTITY, INJECTOR = "zitadel", "vault-agent-injector"
+"""Deployments a run may scale: identity by one pod, the injector to none and back."""
 
 RUN_ACCOUNT, CONFORMANCE_ACCOUNT = "chaosblink-run", "chaosblink-conformance"
 STRANGER = "chaosblink-stranger"
