@@ -1,4 +1,4 @@
-"""A Deployment's number of pods: recorded before a fault changes it, given back afterwards, and what differs from it."""
+"""A Deployment's number of pods: recorded before a fault changes it, given back afterwards, what differs from it."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chaosblink.checkers.proof import proven
 from chaosblink import faults
+from chaosblink.checkers.proof import proven
 from chaosblink.faults import driver, injection, journal, pods, reverter
 from chaosblink.faults.effect import Effect, FaultError, Victim
 from chaosblink.faults.injection import inject
@@ -370,7 +370,7 @@ def test_where_nobody_tries_to_make_a_pod_nothing_was_refused(
 ) -> None:
     monkeypatch.setattr("chaosblink.faults.injector_down.TRIED_S", 0.5)
     identity.controls = False
-    with pytest.raises(FaultError, match="another pod is refused or made: not within.*undone, nothing is left"):
+    with pytest.raises(FaultError, match=r"another pod is refused or made: not within.*undone, nothing is left"):
         inject(target, "injector-down", "identity/any", seed=1)
     assert injector.scaled == [0, 2]
 
