@@ -31,6 +31,7 @@ __all__ = [
     "rolling_restart",
     "scale",
     "stop",
+    "token_revoke",
 ]
 
 
@@ -118,6 +119,14 @@ def injector_down(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
     Returns once the API has refused to make another pod, or has made one without its secrets.
     """
     return _inject("injector-down", victim, ttl)
+
+
+def token_revoke(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Delete the service account of `victim` (`identity/*`) and make it again: no token of its pods is good any more.
+
+    Returns once Vault, which let each in before, refuses it. `revert` replaces every pod that holds such a token.
+    """
+    return _inject("token-revoke", victim, ttl)
 
 
 def drain(victim: str, ttl: float = TTL_S) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chaosblink import faults
-from chaosblink.faults import injector_down, scale
+from chaosblink.faults import injector_down, scale, token_revoke
 from chaosblink.faults.drain import permit
 from chaosblink.faults.effect import Fault, FaultError, Victim
 from chaosblink.faults.pods import snapshot
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chaosblink.targets.kubernetes.target import KubernetesTarget
 
 WITHOUT = " without "
-NOTED = {"scale": scale.note, "injector-down": injector_down.note}
+NOTED = {"scale": scale.note, "injector-down": injector_down.note, "token-revoke": token_revoke.note}
 """What undoing a fault needs to know and must be written down before it, beside the victims themselves."""
 
 

@@ -36,6 +36,7 @@ class FakeDeployment:
     left: dict[str, int] = field(default_factory=dict)
     scaled: list[int] = field(default_factory=list)
     refused: str = ""
+    restarts: int = 0
 
     def __post_init__(self) -> None:
         self.item: Json = copy.deepcopy(workload(self.name, self.component, self.replicas))
@@ -49,6 +50,7 @@ class FakeDeployment:
         self.api.objects[f"{deployments}/{self.name}"] = lambda _: self._now()
         self.api.objects[f"/api/v1/namespaces/{self.namespace}/pods"] = self._listed
         self.api.acts["PATCH", f"{deployments}/{self.name}/scale"] = self._scale
+        self.api.acts["PATCH", f"{deployments}/{self.name}"] = self._restart
 
     def uids(self) -> set[str]:
         """UIDs of its pods."""
@@ -64,6 +66,14 @@ class FakeDeployment:
             by = {"manager": manager, "operation": "Update", "subresource": "scale"}
             self.item["metadata"]["managedFields"].append({**by, "fieldsV1": {"f:spec": {"f:replicas": {}}}})
         return 200, {"kind": "Scale", "spec": dict(body["spec"])}
+
+    def _restart(self, body: Json) -> tuple[int, Any]:
+        assert list(body["spec"]["template"]) == ["metadata"]
+        self.restarts += 1
+        if self.obeys:
+            for name in self.pods:
+                self.end(name)
+        return 200, self.item
 
     def _now(self) -> Json:
         serving = len([one for one in self.pods.values() if self._serves(one)])
