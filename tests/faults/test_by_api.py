@@ -252,7 +252,7 @@ def test_an_upgrade_takes_a_scaled_number_back(identity: FakeDeployment, target:
 def test_a_scaling_that_makes_no_pod_did_not_bite(
     identity: FakeDeployment, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch, broken: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 0.5)
+    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 2.0)
     monkeypatch.setattr("chaosblink.faults.undo.HEAL_S", 0.5)
     for name, value in broken.items():
         setattr(identity, name, value)
@@ -265,7 +265,7 @@ def test_a_pod_lost_meanwhile_is_no_pod_more(
     identity: FakeDeployment, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three are ready in the end, and one of them took the place of one that was there before."""
-    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 0.5)
+    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 2.0)
     monkeypatch.setattr("chaosblink.faults.undo.HEAL_S", 0.5)
     fault = driver.of(target, "scale")
     victims = fault.victims("identity/*", None)
@@ -279,7 +279,7 @@ def test_a_number_that_is_not_given_back_is_left_of_the_fault(
     identity: FakeDeployment, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inject(target, "scale", "identity/*")
-    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 0.5)
+    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 2.0)
     identity.obeys = False
     with pytest.raises(FaultError, match="zitadel is to have 3 pods, not 2"):
         rollback(target)
@@ -360,7 +360,7 @@ def test_a_pod_that_is_made_without_the_injector_is_told(
 def test_an_injector_that_stays_is_no_fault_and_no_pod_is_deleted(
     identity: FakeDeployment, injector: FakeDeployment, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 0.5)
+    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 2.0)
     injector.obeys, old = False, identity.uids()
     with pytest.raises(FaultError, match="vault-agent-injector is away: no pod, no endpoint: not within"):
         inject(target, "injector-down", "identity/any", seed=1)
