@@ -103,7 +103,7 @@ def made_again(account: Json) -> Json:
     metadata = {
         key: account["metadata"][key] for key in ("name", "labels", "annotations") if key in account["metadata"]
     }
-    kept = {key: account[key] for key in ("automountServiceAccountToken", "imagePullSecrets") if key in account}
+    kept: Json = {key: account[key] for key in ("automountServiceAccountToken", "imagePullSecrets") if key in account}
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, **kept}
 
 
