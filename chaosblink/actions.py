@@ -18,6 +18,7 @@ logger = logging.getLogger("chaostoolkit")
 
 __all__ = [
     "drain",
+    "injector_down",
     "isolate",
     "kill",
     "kill_mid_batch",
@@ -28,7 +29,9 @@ __all__ = [
     "pod_delete",
     "revert",
     "rolling_restart",
+    "scale",
     "stop",
+    "token_revoke",
 ]
 
 
@@ -100,6 +103,30 @@ def pod_delete(victim: str, ttl: float = TTL_S, force: bool = False) -> dict[str
 def rolling_restart(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
     """Have the cluster replace every pod of the workloads of `victim` (`redis/*`), one after the other, and wait."""
     return _inject("rolling-restart", victim, ttl)
+
+
+def scale(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Let the Deployment of `victim` (`identity/*`) have one pod more, until `revert` lets it have as many as before.
+
+    Returns once the new pod is ready beside all that were there.
+    """
+    return _inject("scale", victim, ttl)
+
+
+def injector_down(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Take the Vault Agent Injector away, then delete the identity pod that `victim` names, until `revert`.
+
+    Returns once the API has refused to make another pod, or has made one without its secrets.
+    """
+    return _inject("injector-down", victim, ttl)
+
+
+def token_revoke(victim: str, ttl: float = TTL_S) -> dict[str, Any]:
+    """Delete the service account of `victim` (`identity/*`) and make it again: no token of its pods is good any more.
+
+    Returns once Vault, which let each in before, refuses it. `revert` replaces every pod that holds such a token.
+    """
+    return _inject("token-revoke", victim, ttl)
 
 
 def drain(victim: str, ttl: float = TTL_S) -> dict[str, Any]:

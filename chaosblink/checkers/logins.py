@@ -51,10 +51,13 @@ def check(recorded: Round, bound: float) -> Finding:
 def logins(recorded: Round) -> Logins:
     """Sort the failed logins of a round into those in flight and the others.
 
-    The victim dies between `injecting` and `bitten`; a login open at any moment of that bracket was in flight.
+    The victim dies between `injecting` and `bitten`; a login open at any moment of that bracket was in flight. A fault
+    that first does what no login can notice says in its proof when it began to hurt (`begun_at`).
     """
     t0 = recorded.t0 or 0
     begun = next((event.at for event in recorded.faults("injecting") if event.at <= t0), t0)
+    hurt = [(event.data.get("proof") or {}).get("begun_at") for event in recorded.faults("bitten") if event.at == t0]
+    begun = max([begun, *[at for at in hurt if at is not None and at <= t0]])
     attempted = recorded.on(PATH)
     failed = [op for op in attempted if op.outcome != "ok"]
     in_flight = [op for op in failed if op.start <= t0 and op.end >= begun]

@@ -11,9 +11,10 @@ import httpx
 from chaosblink.components import https
 from chaosblink.components.vault import HOST
 from chaosblink.targets import Target
+from chaosblink.targets.kubernetes import names
 from chaosblink.targets.kubernetes.target import KubernetesTarget
 
-APPLICATIONS = {"zitadel": ("app-role", "identity", "zitadel")}
+APPLICATIONS = {"zitadel": (names.APP_ROLE, "identity", names.IDENTITY)}
 """Who logs in by Kubernetes auth in a cluster: the role in Vault, namespace and name of the service account."""
 
 

@@ -11,7 +11,7 @@ from chaosblink.targets import WHOLE_NODE, Target
 NAMES = ("isolate", "kill", "pause", "stop")
 OF_NODES = {f"{WHOLE_NODE}{name}": name for name in ("isolate", "kill", "pause")}
 """Faults of whole nodes, and what the driver on the nodes' host calls them."""
-OF_CLUSTER = ("drain", "pod-delete", "rolling-restart")
+OF_CLUSTER = ("drain", "injector-down", "pod-delete", "rolling-restart", "scale", "token-revoke")
 """Faults by a cluster's API; only a cluster has them."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chaosblink import faults
+from chaosblink.faults import injector_down, scale, token_revoke
 from chaosblink.faults.drain import permit
 from chaosblink.faults.effect import Fault, FaultError, Victim
 from chaosblink.faults.pods import snapshot
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from chaosblink.targets.kubernetes.target import KubernetesTarget
 
 WITHOUT = " without "
+NOTED = {"scale": scale.note, "injector-down": injector_down.note, "token-revoke": token_revoke.note}
+"""What undoing a fault needs to know and must be written down before it, beside the victims themselves."""
 
 
 class ByApi:
@@ -27,10 +30,11 @@ class ByApi:
     def victims(self, selector: str, seed: int | None) -> list[Victim]:
         """The present pods of whom a selector names, in order of name; of a drain all that are on their node.
 
-        PlatformError when one is down.
+        What undoing it needs to know stands in their places. PlatformError when one is down.
         """
         chosen = self._on_its_node(selector, seed) if self._fault == "drain" else resolve(self._target, selector, seed)
-        return [snapshot(self._target, instance) for instance in chosen]
+        victims = [snapshot(self._target, instance) for instance in chosen]
+        return NOTED[self._fault](self._target, victims) if self._fault in NOTED else victims
 
     def fault(self, name: str, ttl: float, arguments: dict[str, Any]) -> Fault:  # noqa: ARG002
         """The fault of that name."""

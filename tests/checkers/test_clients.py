@@ -40,6 +40,13 @@ def test_any_other_failed_login_breaks_the_promise(start_ms: float, end_ms: floa
     assert "1 x token:502" in finding.why
 
 
+@pytest.mark.parametrize(("start_ms", "verdict"), [(-9, "fail"), (-4, "pass")])
+def test_what_failed_before_the_fault_could_hurt_was_not_in_flight(start_ms: float, verdict: str) -> None:
+    bitten = Event(T0, "fault", {"event": "bitten", "proof": {"begun_at": T0 - 5 * MS}})
+    failed = a_login(start_ms, start_ms + 2)
+    assert logins.check(a_round([*steady_logins(), failed], [INJECTING, bitten]), 0).verdict == verdict
+
+
 def test_too_few_logins_prove_nothing() -> None:
     assert logins.check(a_round(around([("ok", 10)], "login", 200)), 0).verdict == "unknown"
     assert logins.check(a_round([]), 0).verdict == "unknown"

@@ -7,19 +7,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hvac
 import pytest
 
+from chaosblink import faults
 from chaosblink.checkers.proof import proven
-from chaosblink.faults import driver, injection, journal, pods, reverter
+from chaosblink.faults import driver, injection, journal, pods, reverter, token_revoke
 from chaosblink.faults.effect import Effect, FaultError, Victim
 from chaosblink.faults.injection import inject
-from chaosblink.faults.undo import residue, rollback
+from chaosblink.faults.undo import residue, rollback, undo
 from chaosblink.targets import PlatformError
 from chaosblink.targets.kubernetes import listing
 from chaosblink.targets.kubernetes.api import of_context
+from chaosblink.targets.kubernetes.ownership import settled
 from chaosblink.targets.kubernetes.target import KubernetesTarget
+from chaosblink.waiting import Timeout
 from tests.targets import fake_api
+from tests.targets.fake_account import FakeAccount
 from tests.targets.fake_cluster import FakeCluster
+from tests.targets.fake_deployment import FakeDeployment
 
 CONTEXT = "kind-somewhere"
 
@@ -36,6 +42,12 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeClu
     monkeypatch.setattr(reverter, "arm", lambda _place: None)
     yield FakeCluster(api)
     api.stop()
+
+
+@pytest.fixture
+def identity(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeDeployment:
+    monkeypatch.setattr(listing, "WORKLOADS_FRESH_S", 0.0)
+    return FakeDeployment(cluster.api, "identity", "zitadel", "identity", 2)
 
 
 @pytest.fixture
@@ -207,6 +219,296 @@ def test_no_node_that_fits_is_an_error(cluster: FakeCluster, target: KubernetesT
         inject(target, "drain", "postgresql/* without postgresql/*")
 
 
+# --- a Deployment scaled out and in
+
+
+def test_a_pod_more_is_proven_by_its_uid_beside_those_that_were_there(
+    identity: FakeDeployment, target: KubernetesTarget
+) -> None:
+    old, before = identity.uids(), time.monotonic_ns()
+    effect = inject(target, "scale", "identity/*")
+    (new,) = identity.uids() - old
+    assert old < identity.uids()
+    assert {entry["uid"] for entry in effect.proof["victims"]} == old
+    assert {entry["beside"] for entry in effect.proof["victims"]} == {new}
+    assert (effect.proof["ready_before"], effect.proof["ready_after"]) == (2, 3)
+    assert proven(effect.proof) == ["zitadel-1", "zitadel-2"]
+    assert before <= effect.t0 == effect.proof["bracket"]["earliest"] <= effect.proof["bracket"]["latest"]
+    assert any("is to have 3 pods, not 2" in line for line in residue(target))
+    assert rollback(target) == ["scale of identity/* (zitadel-1, zitadel-2): undone, nothing is left"]
+    assert identity.scaled == [3, 2]
+    assert len(identity.pods) == 2
+    assert residue(target) == []
+
+
+def test_an_upgrade_takes_a_scaled_number_back(identity: FakeDeployment, target: KubernetesTarget) -> None:
+    inject(target, "scale", "identity/*")
+    record = identity.item["metadata"]["managedFields"]
+    assert [one["manager"] for one in record] == ["helm", "chaosblink-run"]
+    assert settled(record, "helm") == record[:1]
+
+
+@pytest.mark.parametrize("broken", [{"obeys": False}, {"controls": False}, {"starts_after": 10**6}])
+def test_a_scaling_that_makes_no_pod_did_not_bite(
+    identity: FakeDeployment, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch, broken: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 2.0)
+    monkeypatch.setattr("chaosblink.faults.undo.HEAL_S", 0.5)
+    for name, value in broken.items():
+        setattr(identity, name, value)
+    with pytest.raises(FaultError, match="zitadel has a pod more, ready: not within"):
+        inject(target, "scale", "identity/*")
+    assert identity.item["spec"]["replicas"] == 2
+
+
+def test_a_pod_lost_meanwhile_is_no_pod_more(
+    identity: FakeDeployment, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three are ready in the end, and one of them took the place of one that was there before."""
+    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 2.0)
+    monkeypatch.setattr("chaosblink.faults.undo.HEAL_S", 0.5)
+    fault = driver.of(target, "scale")
+    victims = fault.victims("identity/*", None)
+    identity.end("zitadel-1")
+    with pytest.raises(Timeout, match="has a pod more"):
+        fault.fault("scale", 10, {}).inject(victims)
+    assert len(identity.pods) == 3
+
+
+def test_a_number_that_is_not_given_back_is_left_of_the_fault(
+    identity: FakeDeployment, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inject(target, "scale", "identity/*")
+    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 2.0)
+    identity.obeys = False
+    with pytest.raises(FaultError, match="zitadel is to have 3 pods, not 2"):
+        rollback(target)
+    assert [journal.load(place).status for place in journal.open_faults(target)] == ["failed"]
+    identity.obeys = True
+    rollback(target)
+    assert residue(target) == []
+
+
+def test_whoever_finds_the_journal_can_undo_it_without_the_run(
+    identity: FakeDeployment, target: KubernetesTarget
+) -> None:
+    """As the reverter does: nothing but the entry on disk says what the number was."""
+    inject(target, "scale", "identity/*")
+    (place,) = journal.open_faults(target)
+    another = KubernetesTarget(of_context(CONTEXT), "blinkchamber", "")
+    assert "nothing is left" in undo(another, place)
+    assert identity.item["spec"]["replicas"] == 2
+
+
+def test_a_deployment_somebody_else_changes_is_not_scaled(identity: FakeDeployment, target: KubernetesTarget) -> None:
+    identity.item["spec"]["replicas"] = 3
+    identity.controls = False
+    with pytest.raises(FaultError, match="somebody else is changing it"):
+        inject(target, "scale", "identity/*")
+    assert identity.scaled == []
+    assert journal.open_faults(target) == []
+
+
+def test_only_a_deployment_is_scaled(identity: FakeDeployment, target: KubernetesTarget) -> None:
+    with pytest.raises(FaultError, match="one Deployment at a time, not postgresql"):
+        inject(target, "scale", "postgresql/*")
+    assert identity.scaled == []
+
+
+# --- the injector away
+
+
+REFUSED = 'failed calling webhook "vault.hashicorp.com": connection refused'
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/blinkchamber/endpointslices"
+
+
+@pytest.fixture
+def injector(identity: FakeDeployment) -> FakeDeployment:
+    made = FakeDeployment(identity.api, "blinkchamber", "vault-agent-injector", "injector", 2)
+    identity.api.objects[SLICES] = made.endpoints
+    identity.refusal = lambda: "" if made.pods else REFUSED
+    return made
+
+
+def test_without_the_injector_a_deleted_pod_is_refused_another(
+    identity: FakeDeployment, injector: FakeDeployment, target: KubernetesTarget
+) -> None:
+    old, injectors = identity.uids(), injector.uids()
+    effect = inject(target, "injector-down", "identity/any", seed=1)
+    (gone,) = effect.proof["victims"]
+    assert identity.uids() == old - {gone["uid"]}
+    assert injector.pods == {}
+    assert set(effect.proof["gone"]) == injectors
+    assert (effect.proof["refused"], effect.proof["made"], effect.proof["endpoints"]) == (REFUSED, [], 0)
+    assert effect.proof["begun_at"] <= effect.t0 <= gone["gone_before"]
+    assert proven(effect.proof) == [gone["instance"]]
+    assert any("vault-agent-injector is to have 0 pods, not 2" in line for line in residue(target))
+    rollback(target)
+    assert injector.scaled == [0, 2]
+    assert residue(target) == []
+
+
+def test_a_pod_that_is_made_without_the_injector_is_told(
+    identity: FakeDeployment, injector: FakeDeployment, target: KubernetesTarget
+) -> None:
+    identity.refusal = str
+    effect = inject(target, "injector-down", "identity/any", seed=1)
+    assert (effect.proof["refused"], len(effect.proof["made"])) == ("", 1)
+    assert injector.pods == {}
+
+
+def test_an_injector_that_stays_is_no_fault_and_no_pod_is_deleted(
+    identity: FakeDeployment, injector: FakeDeployment, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chaosblink.faults.scaling.SCALED_S", 2.0)
+    injector.obeys, old = False, identity.uids()
+    with pytest.raises(FaultError, match="vault-agent-injector is away: no pod, no endpoint: not within"):
+        inject(target, "injector-down", "identity/any", seed=1)
+    assert identity.uids() == old
+
+
+def test_where_nobody_tries_to_make_a_pod_nothing_was_refused(
+    identity: FakeDeployment, injector: FakeDeployment, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chaosblink.faults.injector_down.TRIED_S", 0.5)
+    identity.controls = False
+    with pytest.raises(FaultError, match=r"another pod is refused or made: not within.*undone, nothing is left"):
+        inject(target, "injector-down", "identity/any", seed=1)
+    assert injector.scaled == [0, 2]
+
+
+def test_pods_refused_for_another_reason_prove_nothing(
+    identity: FakeDeployment, injector: FakeDeployment, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chaosblink.faults.injector_down.TRIED_S", 0.5)
+    identity.refusal = lambda: "exceeded quota"
+    with pytest.raises(FaultError, match="another pod is refused or made: not within"):
+        inject(target, "injector-down", "identity/any", seed=1)
+    assert injector.scaled == [0, 2]
+
+
+def test_only_identity_is_injected(injector: FakeDeployment, target: KubernetesTarget) -> None:
+    with pytest.raises(FaultError, match="only identity's pods are injected"):
+        inject(target, "injector-down", "postgresql/any", seed=1)
+    assert injector.scaled == []
+
+
+# --- identity's tokens revoked
+
+
+@pytest.fixture
+def account(identity: FakeDeployment, monkeypatch: pytest.MonkeyPatch) -> FakeAccount:
+    made = FakeAccount(identity.api, identity)
+    monkeypatch.setattr(token_revoke, "admits", made.admits)
+    monkeypatch.setattr("chaosblink.faults.token_revoke.REFUSED_S", 3.0)
+    monkeypatch.setattr("chaosblink.faults.token_revoke.RESTARTED_S", 3.0)
+    return made
+
+
+def test_revoked_tokens_are_seen_refused_and_every_pod_gets_another(
+    identity: FakeDeployment, account: FakeAccount, target: KubernetesTarget
+) -> None:
+    old, body = identity.uids(), account.body
+    effect = inject(target, "token-revoke", "identity/*")
+    assert identity.uids() == old
+    assert account.rehearsed == 1
+    assert effect.proof["account"] == {"revoked": "account-life-1", "now": "account-life-2"}
+    assert proven(effect.proof) == ["zitadel-1", "zitadel-2"]
+    assert {pod for _, pod in account.tokens.values()} == old
+    assert account.body["metadata"] == body["metadata"]
+    assert any("zitadel-1 holds a revoked token" in line for line in residue(target))
+    rollback(target)
+    assert not old & identity.uids()
+    assert len(identity.pods) == 2
+    assert identity.restarts == 1
+    assert residue(target) == []
+
+
+def test_no_token_reaches_the_journal(account: FakeAccount, target: KubernetesTarget) -> None:
+    inject(target, "token-revoke", "identity/*")
+    (place,) = journal.open_faults(target)
+    assert len(account.tokens) == 2
+    assert not [token for token in account.tokens if token in place.read_text()]
+
+
+def test_a_vault_that_goes_on_letting_them_in_is_a_fault_that_did_not_bite(
+    identity: FakeDeployment, account: FakeAccount, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chaosblink.faults.token_revoke.REFUSED_S", 0.7)
+    account.forgetful, old = True, identity.uids()
+    with pytest.raises(FaultError, match=r"Vault refuses every revoked token: not within.*undone, nothing is left"):
+        inject(target, "token-revoke", "identity/*")
+    assert not old & identity.uids()  # revoked they are, whatever Vault says
+
+
+def test_a_vault_that_lets_nobody_in_leaves_nothing_to_revoke(
+    identity: FakeDeployment, account: FakeAccount, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_revoke, "admits", lambda *_: False)
+    with pytest.raises(FaultError, match="there is nothing to revoke"):
+        inject(target, "token-revoke", "identity/*")
+    assert (account.lives, account.there, identity.restarts) == (1, True, 0)
+
+
+def test_a_vault_that_is_away_has_refused_nobody(account: FakeAccount, target: KubernetesTarget) -> None:
+    account.away = True
+    with pytest.raises(FaultError, match="neither yes nor no"):
+        inject(target, "token-revoke", "identity/*")
+    assert account.lives == 1
+
+
+def test_an_account_that_cannot_be_made_again_is_left_of_the_fault_until_it_can(
+    identity: FakeDeployment, account: FakeAccount, target: KubernetesTarget
+) -> None:
+    account.lost = True
+    with pytest.raises(FaultError, match="the service account identity/zitadel is gone"):
+        inject(target, "token-revoke", "identity/*")
+    account.lost = False
+    rollback(target)
+    assert account.there
+    assert identity.restarts == 1
+    assert residue(target) == []
+
+
+def test_an_account_that_was_not_touched_replaces_no_pod_when_it_is_undone(
+    identity: FakeDeployment, account: FakeAccount, target: KubernetesTarget
+) -> None:
+    """A run that died between the journal and the fault."""
+    driving = driver.of(target, "token-revoke")
+    journal.plan(target, "token-revoke", {}, "identity/*", driving.victims("identity/*", None), 10)
+    rollback(target)
+    assert (account.lives, identity.restarts) == (1, 0)
+
+
+def test_all_of_identity_and_nobody_else_shares_the_account(account: FakeAccount, target: KubernetesTarget) -> None:
+    with pytest.raises(FaultError, match="all are victims"):
+        inject(target, "token-revoke", "identity/any", seed=1)
+    with pytest.raises(FaultError, match="only identity logs in"):
+        inject(target, "token-revoke", "postgresql/*")
+    assert account.lives == 1
+
+
+@pytest.mark.parametrize(("status", "admitted"), [(200, True), (403, False), (500, None), (400, None)])
+def test_only_a_403_is_a_refusal(
+    cluster: FakeCluster, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch, status: int, admitted: bool | None
+) -> None:
+    shown: list[dict[str, Any]] = []
+
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        shown.append(body)
+        return status, {"auth": {"client_token": "x"}} if status == 200 else {"errors": ["the-token is bad"]}
+
+    cluster.api.acts["POST", "/v1/auth/kubernetes/login"] = answer
+    monkeypatch.setattr("chaosblink.components.vault.Vault.client", lambda _: hvac.Client(cluster.api.address))
+    if admitted is None:
+        with pytest.raises(PlatformError, match="neither yes nor no") as raised:
+            token_revoke.admits(target, "the-token")
+        assert "the-token" not in str(raised.value)
+    else:
+        assert token_revoke.admits(target, "the-token") is admitted
+    assert shown == [{"role": "app-role", "jwt": "the-token"}]
+
+
 # --- where there is no cluster
 
 
@@ -214,7 +516,7 @@ def test_without_a_cluster_there_are_no_such_faults(target: KubernetesTarget) ->
     class Local:
         kind = "local"
 
-    for fault in ("pod-delete", "rolling-restart", "drain"):
+    for fault in faults.OF_CLUSTER:
         assert driver.of(target, fault)
         with pytest.raises(FaultError, match=f"{fault} needs a cluster"):
             driver.of(Local(), fault)  # type: ignore[arg-type]

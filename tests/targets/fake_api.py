@@ -21,13 +21,15 @@ LABELS = {"chaosblink.io/chaos": "allowed"}
 class FakeApi:
     """`objects` maps a path of the API to what it answers; `refused` paths get 403; logs are text.
 
-    `acts` maps a method and a path to what answers instead: from the body to status and content.
+    `acts` maps a method and a path to what answers instead: from the body to status and content; `query` is that of the
+    last question.
     """
 
     objects: dict[str, Any] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     acts: dict[tuple[str, str], Callable[[Json], tuple[int, Any]]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    query: dict[str, list[str]] = field(default_factory=dict)
 
     def start(self) -> None:
         api = self
@@ -81,6 +83,7 @@ class FakeApi:
     def answer(self, method: str, target: str, body: Json) -> tuple[int, Any]:
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
         self.asked.append((method, path))
+        self.query = query
         if path in self.refused:
             return 403, {"kind": "Status", "message": f"{path} is forbidden for you", "code": 403}
         if (method, path) in self.acts:

@@ -25,7 +25,12 @@ def test_a_run_may_read_the_platform_and_break_it_in_the_ways_there_are() -> Non
         ("create", "pods/eviction", ()),
         ("patch", "statefulsets", ()),
         ("patch", "deployments", ()),
+        ("patch", "deployments/scale", (names.IDENTITY, names.INJECTOR)),
         ("patch", "nodes", ("worker", "worker2")),
+        ("delete", "serviceaccounts", (names.IDENTITY,)),
+        ("create", "serviceaccounts", (names.IDENTITY,)),
+        ("patch", "serviceaccounts", (names.IDENTITY,)),
+        ("create", "serviceaccounts/token", (names.IDENTITY,)),
     }
     assert not [rule for rule in rules if rule[1] == "secrets" and rule[0] in ("get", "list")]
     assert [rule for rule in rules if rule[1] == "namespaces"] == [
@@ -43,7 +48,8 @@ def test_what_a_run_may_patch_is_bound_by_admission() -> None:
     policies = {one["metadata"]["name"]: one["spec"] for one in made if one["kind"] == "ValidatingAdmissionPolicy"}
     bound = [one["spec"] for one in made if one["kind"] == "ValidatingAdmissionPolicyBinding"]
     resources = [rule["resources"] for spec in policies.values() for rule in spec["matchConstraints"]["resourceRules"]]
-    assert sorted(resources) == [["nodes"], ["statefulsets", "deployments"]]
+    wanted = [["deployments/scale"], ["nodes"], ["serviceaccounts"], ["statefulsets", "deployments"]]
+    assert sorted(resources) == wanted
     assert {spec["policyName"] for spec in bound} == set(policies)
     assert all(spec["validationActions"] == ["Deny"] for spec in bound)
     assert all("chaosblink:chaosblink-run" in spec["matchConditions"][0]["expression"] for spec in policies.values())

@@ -51,6 +51,7 @@ class Api:
         self.batch = client.BatchV1Api(self.client)
         self.leases = client.CoordinationV1Api(self.client)
         self.policy = client.PolicyV1Api(self.client)
+        self.discovery = client.DiscoveryV1Api(self.client)
         self.webhooks = client.AdmissionregistrationV1Api(self.client)
 
     def ask(self, what: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

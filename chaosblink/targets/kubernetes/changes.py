@@ -1,4 +1,4 @@
-"""What a run changes by the cluster's API: a pod deleted or evicted, a node cordoned, a workload rolled anew."""
+"""What a run changes by the cluster's API: pods deleted or evicted, nodes cordoned, workloads rolled anew or scaled."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from chaosblink.targets.kubernetes.api import Api, Json, Later, Missing
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 """What `kubectl rollout restart` writes: to the controllers a changed template, to nobody else anything."""
+RUN = "chaosblink-run"
+"""Who owns what a run has set, a number of pods or an account, until an upgrade takes it over."""
 
 
 def pod(api: Api, namespace: str, name: str) -> Json | None:
@@ -74,3 +76,51 @@ def restart(api: Api, kind: str, namespace: str, name: str) -> None:
     now = datetime.datetime.now(datetime.UTC).isoformat()
     body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}}
     api.ask(f"restart {kind} {namespace}/{name}", calls[kind], name, namespace, body)
+
+
+def scale(api: Api, namespace: str, name: str, replicas: int) -> None:
+    """Let a Deployment have another number of pods.
+
+    By the subresource, as `kubectl scale`: an upgrade takes a number set this way back by itself (ownership.py), and
+    ends in a conflict over one that was written into the Deployment.
+    """
+    what, call = f"scale Deployment {namespace}/{name}", api.apps.patch_namespaced_deployment_scale
+    api.ask(what, call, name, namespace, {"spec": {"replicas": replicas}}, field_manager=RUN)
+
+
+def account(api: Api, namespace: str, name: str) -> Json | None:
+    """A service account, None when there is none of this name."""
+    what = f"get service account {namespace}/{name}"
+    try:
+        found: Json = api.ask(what, api.core.read_namespaced_service_account, name, namespace)
+    except Missing:
+        return None
+    return found
+
+
+def made_again(account: Json) -> Json:
+    """What has to be applied so that an account which was deleted is there as it was; its UID is another."""
+    metadata = {
+        key: account["metadata"][key] for key in ("name", "labels", "annotations") if key in account["metadata"]
+    }
+    kept: Json = {key: account[key] for key in ("automountServiceAccountToken", "imagePullSecrets") if key in account}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, **kept}
+
+
+def delete_account(api: Api, namespace: str, name: str, uid: str) -> None:
+    """Delete this very account: every token that was bound to it is revoked. Missing when it is gone."""
+    what, body = f"delete service account {namespace}/{name}", {"preconditions": {"uid": uid}}
+    api.ask(what, api.core.delete_namespaced_service_account, name, namespace, body=body)
+
+
+def apply_account(api: Api, namespace: str, body: Json, rehearse: bool = False) -> None:
+    """Make the account what it says here; only ask whether that would be allowed with `rehearse`.
+
+    By server-side apply: an upgrade takes over what was applied by anybody (ownership.py), and ends in a conflict over
+    what was created otherwise.
+    """
+    name = body["metadata"]["name"]
+    what, call = f"apply service account {namespace}/{name}", api.core.patch_namespaced_service_account
+    apply: Json = {"field_manager": RUN, "force": True, "_content_type": "application/apply-patch+yaml"}
+    apply |= {"dry_run": "All"} if rehearse else {}
+    api.ask(what, call, name, namespace, body, **apply)

@@ -31,6 +31,8 @@ NAMES = {
     "agent_tls": names.AGENT_TLS,
     "conformance": names.CONFORMANCE_ACCOUNT,
     "stranger": names.STRANGER,
+    "identity": names.IDENTITY,
+    "injector": names.INJECTOR,
 }
 
 

@@ -15,6 +15,12 @@ RELEASE = "blinkchamber"
 PART_OF = ("app.kubernetes.io/part-of", "blinkchamber-platform")
 """The label, and its value, of everything the platform is made of."""
 
+IDENTITY, INJECTOR = "zitadel", "vault-agent-injector"
+"""Deployments a run may scale: identity by one pod, the injector to none and back."""
+
+APP_ROLE = "app-role"
+"""Whom Vault takes identity's service account for."""
+
 RUN_ACCOUNT, CONFORMANCE_ACCOUNT = "chaosblink-run", "chaosblink-conformance"
 STRANGER = "chaosblink-stranger"
 """A pod of namespace `identity` for the time of a conformance run, which no NetworkPolicy allows anything special."""

@@ -236,10 +236,15 @@ class KubernetesTarget:
 
         return str(self.api.ask("get its version", VersionApi(self.api.client).get_code)["gitVersion"])
 
-    def account_token(self, namespace: str, account: str) -> str:
-        """A new token of a service account, good for ten minutes; PlatformError for whoever may not ask for it."""
+    def account_token(self, namespace: str, account: str, pod: tuple[str, str] = ("", "")) -> str:
+        """A new token of a service account, good for ten minutes; PlatformError for whoever may not ask for it.
+
+        With `pod`, a name and UID, it is bound to that pod, as those are that its kubelet asks for.
+        """
         what = f"ask for a token of {namespace}/{account}"
-        body = {"spec": {"expirationSeconds": 600}}
+        body: dict[str, Any] = {"spec": {"expirationSeconds": 600}}
+        if pod[0]:
+            body["spec"]["boundObjectRef"] = {"apiVersion": "v1", "kind": "Pod", "name": pod[0], "uid": pod[1]}
         ask = self.api.core.create_namespaced_service_account_token
         return str(self.api.ask(what, ask, account, namespace, body)["status"]["token"])
 
