@@ -25,7 +25,7 @@ from chaosblink.workloads.login import Person
 from chaosblink.workloads.login_path import log_in
 
 WATCHED_S = 10.0
-"""How long an event is awaited: longer than is promised (8 s), so that a late one is measured and not merely missing."""
+"""How long an event is awaited: longer than is promised (8 s), so that a late one is measured and not only missed."""
 LOGIN_S = 10.0
 DATABASES = {"zitadel": "zitadel-password", "chaos": "chaos-password"}
 """Database, which is also its user's name -> file of the password."""
