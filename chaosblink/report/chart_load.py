@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,13 +24,13 @@ def lacking(steps: Sequence[Step], needs: Sequence[str]) -> list[str]:
         f"step {place} ({step.get('users', 'an unknown number of')} users) tells no {name}"
         for place, step in enumerate(steps, 1)
         for name in needs
-        if not is_number(step.get(name))
+        if not is_number(step.get(name)) or (name == "users" and step[name] < 1)
     ]
 
 
 def is_number(value: Any) -> bool:
     """Whether it can be drawn."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def logins(steps: Sequence[Step], knee_users: int | None) -> Figure | None:
@@ -45,8 +46,8 @@ def logins(steps: Sequence[Step], knee_users: int | None) -> Figure | None:
     rows += [_row(step, ACHIEVED, step["logins_per_s"]) for step in steps]
     told = [f"{s['users']} users: {s['logins_per_s']:.1f} of {each * s['users']:.1f}" for s in steps]
     note = (
-        "Logins a second. Offered: what the users would bring if each stayed as fast as in the first step; they wait for"
-        " every answer and then go on at once."
+        "Logins a second. Offered: what the users would bring if each stayed as fast as in the first step; they wait"
+        " for every answer and then go on at once."
     )
     colours = [TOKENS["muted"], TOKENS["ok"]]
     return _lines("Logins offered and achieved", told, rows, [OFFERED, ACHIEVED], colours, knee_users, note)

@@ -1,4 +1,4 @@
-"""The page of a search for the knee, rendered from its knee.json alone: what was offered, what was achieved, and why."""
+"""The page of a search for the knee, rendered from knee.json alone: what was offered, what was achieved, and why."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _operations(steps: list[Facts]) -> list[dict[str, Any]]:
             "rows": [
                 [_told(step, "users", "d"), *(_told(operations[name], key, shape) for key, shape in OF_OPERATION)]
                 for step, operations in told
-                if name in operations
+                if isinstance(operations.get(name), dict)
             ],
         }
         for name in names
@@ -151,7 +151,7 @@ def _limit(said: Facts, at: Facts | None) -> str:
         return f"{used} {said['cores']}: one Locust process can do no more, so the knee may be the generator's."
     if machine >= BUSY * said["cores"]:
         return f"{used} {said['cores']}: no core was idle, so the knee is the machine's and not the design's."
-    return f"{used} {said['cores']}: cores were idle, so the knee is the platform's own."
+    return f"{used} {said['cores']}: neither of them was at its end."
 
 
 def _told(of: Facts, name: str, shape: str) -> str:
