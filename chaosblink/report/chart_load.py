@@ -14,6 +14,7 @@ Step = dict[str, Any]
 OFFERED, ACHIEVED = "offered", "achieved"
 MEDIAN, P95 = "median", "95th percentile"
 LOGINS_NEED, LATENCY_NEEDS = ("users", "logins_per_s"), ("users", "median_ms", "p95_ms")
+SOLID, DASHED = [1, 0], [5, 3]
 HEADROOM = 1.15
 """The knee's name stands above every line."""
 
@@ -49,8 +50,8 @@ def logins(steps: Sequence[Step], knee_users: int | None) -> Figure | None:
         "Logins a second. Offered: what the users would bring if each stayed as fast as in the first step; they wait"
         " for every answer and then go on at once."
     )
-    colours = [TOKENS["muted"], TOKENS["ok"]]
-    return _lines("Logins offered and achieved", told, rows, [OFFERED, ACHIEVED], colours, knee_users, note)
+    looks = {OFFERED: (TOKENS["muted"], DASHED), ACHIEVED: (TOKENS["ok"], SOLID)}
+    return _lines("Logins offered and achieved", told, rows, looks, knee_users, note)
 
 
 def latency(steps: Sequence[Step], knee_users: int | None) -> Figure | None:
@@ -60,9 +61,9 @@ def latency(steps: Sequence[Step], knee_users: int | None) -> Figure | None:
     rows = [_row(step, MEDIAN, step["median_ms"]) for step in steps]
     rows += [_row(step, P95, step["p95_ms"]) for step in steps]
     told = [f"{s['users']} users: median {s['median_ms']:.1f} ms, p95 {s['p95_ms']:.1f} ms" for s in steps]
-    colours = [TOKENS["ok"], TOKENS["line4"]]
+    looks = {MEDIAN: (TOKENS["ok"], SOLID), P95: (TOKENS["line4"], DASHED)}
     note = "Milliseconds, all requests that succeeded in the step."
-    return _lines("Latency of each step", told, rows, [MEDIAN, P95], colours, knee_users, note)
+    return _lines("Latency of each step", told, rows, looks, knee_users, note)
 
 
 def _row(step: Step, series: str, value: float) -> dict[str, Any]:
@@ -70,8 +71,10 @@ def _row(step: Step, series: str, value: float) -> dict[str, Any]:
 
 
 def _lines(
-    title: str, told: list[str], rows: Rows, names: list[str], colours: list[str], knee: int | None, note: str
+    title: str, told: list[str], rows: Rows, looks: dict[str, tuple[str, list[int]]], knee: int | None, note: str
 ) -> Figure:
+    """The series over the users; `looks` are colour and dashes of each by name, in the order of the legend."""
+    names, colours, dashes = list(looks), [colour for colour, _ in looks.values()], [dash for _, dash in looks.values()]
     users = sorted({row["users"] for row in rows})
     top, most = max(row["value"] for row in rows) * HEADROOM or 1.0, users[-1] * 1.03
     mark = [] if knee is None else [{"users": knee, "value": top, "label": f"knee: {knee} users"}]
@@ -87,8 +90,7 @@ def _lines(
         y = alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5, format=",~g"))
         legend = alt.Legend(columns=2, symbolType="stroke", symbolSize=200)
         colour = alt.Color("series:N", title=None, scale=alt.Scale(domain=names, range=colours), legend=legend)
-        dashes = alt.Scale(domain=names, range=[[5, 3], [1, 0]])
-        dash = alt.StrokeDash("series:N", title=None, scale=dashes, legend=legend)
+        dash = alt.StrokeDash("series:N", title=None, scale=alt.Scale(domain=names, range=dashes), legend=legend)
         points = alt.Chart(alt.NamedData("steps"))
         line = points.mark_line(strokeWidth=1.8).encode(x, y, colour, dash)
         dots = points.mark_point(filled=True, size=34, opacity=1).encode(x, y, colour.legend(None))
