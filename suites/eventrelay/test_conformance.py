@@ -388,9 +388,7 @@ def test_what_was_sent_and_delivered_is_counted_by_queue(target: Target) -> None
 
     def moved() -> bool:
         after = sent_and_delivered()
-        return all(
-            after[queue][side] >= before[queue][side] + len(made[queue]) for queue in CLASSES for side in (0, 1)
-        )
+        return all(after[queue][side] >= before[queue][side] + len(made[queue]) for queue in CLASSES for side in (0, 1))
 
     before = sent_and_delivered()
     with one_of_each(target) as made:
