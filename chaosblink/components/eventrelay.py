@@ -78,35 +78,19 @@ def bound(target: Target) -> Bound:
     """How late an event may arrive when a relay or a consumer dies; the settings are those every instance tells now.
 
     A standby takes over when the lease has expired and it asks next; a consumer is restarted under its name and goes on
-    at once. The event then waits as one does whose relay and consumer live (`undisturbed`).
+    at once. The event then waits for its batch, for the relay's next look and for the consumer's.
     """
-    live = _told(target)
-    away, calm = max(live["lease_ms"] + live["ask_ms"], RESTART_MS), _calm(live)
-    return Bound(
-        away + calm.ms,
-        f"longer of (lease + standby's question) and restart, + {calm.formula}",
-        {**live, "restart_ms": RESTART_MS, "delivery_ms": DELIVERY_MS},
-    )
-
-
-def undisturbed(target: Target) -> Bound:
-    """How late an event may arrive while nothing dies: it waits for its batch, the relay's look and the consumer's."""
-    return _calm(_told(target))
-
-
-def _calm(live: dict[str, float]) -> Bound:
-    return Bound(
-        live["batch_ms"] + 2 * live["poll_ms"] + DELIVERY_MS,
-        "batch timeout + relay's and consumer's poll + delivery",
-        {"batch_ms": live["batch_ms"], "poll_ms": live["poll_ms"], "delivery_ms": DELIVERY_MS},
-    )
-
-
-def _told(target: Target) -> dict[str, float]:
-    """The longest of each time among all instances; PlatformError when one does not tell."""
     component = Eventrelay(target)
     told = {instance.name: component.status(instance).get("settings") for instance in component.instances()}
     silent = [name for name, settings in told.items() if not settings]
     if silent or not told:
         raise PlatformError(f"{', '.join(silent) or 'no event relay'} did not tell its settings: the bound is unknown")
-    return {name: max(float(s[name]) for s in told.values() if s) for name in BOUNDING}
+    live = {
+        name: max(float(s[name]) for s in told.values() if s) for name in ("lease_ms", "ask_ms", "poll_ms", "batch_ms")
+    }
+    away = max(live["lease_ms"] + live["ask_ms"], RESTART_MS)
+    return Bound(
+        away + live["batch_ms"] + 2 * live["poll_ms"] + DELIVERY_MS,
+        "longer of (lease + standby's question) and restart, + batch timeout + relay's and consumer's poll + delivery",
+        {**live, "restart_ms": RESTART_MS, "delivery_ms": DELIVERY_MS},
+    )

@@ -1,418 +1,383 @@
-"""Event relay, healthy: one relay sends, three queues by class, each event once and in time, what it tells of itself."""
+"""Event relay, healthy: one active, queues by class where the owner has them, each event once, in time, compressed."""
 
 from __future__ import annotations
 
-import math
-import secrets
-import statistics
+import contextlib
+import hashlib
+import json
+import time
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
-import httpx
-import psycopg
 import pytest
-from eventrelay.element import Event, unpack
-from redis import Redis as Connection
 
-from chaosblink import promises
-from chaosblink.components import https
-from chaosblink.components.eventrelay import CONSUMER, Eventrelay, undisturbed
-from chaosblink.components.identity import HOST
+from chaosblink.components.eventrelay import CONSUMER, Eventrelay
 from chaosblink.components.redis import Redis
-from chaosblink.conformance.exposition import samples
+from chaosblink.conformance import exposition, exposure
 from chaosblink.conformance.inside import inside
 from chaosblink.targets import Instance, Target
 from chaosblink.waiting import until
-from chaosblink.workloads.login import Answer, Person, login
+from suites.eventrelay import story
+from suites.eventrelay.queues import (
+    CURSOR,
+    DATABASE,
+    EVERY_KEY,
+    LEASE,
+    QUEUES,
+    SET,
+    consumer_key,
+    held,
+    key_of,
+    queues,
+)
 
-CLASSES = {
-    "high": {"auth.login", "auth.logout", "auth.failed"},
-    "normal": {"user.created", "org.created", "project.created"},
-    "low": {"user.profile_viewed", "analytics.page_viewed"},
+BATCH_SIZE, BATCH_MS = 100, 1000
+"""The owner's `batchSize` and `batchTimeout`."""
+OWNERS = {
+    "auth.login": "high",
+    "auth.logout": "high",
+    "auth.failed": "high",
+    "user.created": "normal",
+    "org.created": "normal",
+    "project.created": "normal",
+    "user.profile_viewed": "low",
+    "analytics.page_viewed": "low",
 }
-"""`zitadel.config.events.queues` of the owner's document."""
-OWNERS = set().union(*CLASSES.values())
-DATABASE = 1
-"""`zitadel.config.events.redis.database`, on set 1 (that of `redis-master`)."""
-KEYS = ("zitadel:events:cursor", "zitadel:events:relay", *(f"zitadel:events:{queue}" for queue in CLASSES))
-HELD_MS = 15_000
-"""For how long the platform's consumer is kept off at most, also when the test dies."""
-SECRETS = {
-    "eventrelay": {"redis-password", "zitadel-password"},
-    "eventconsumer": {"redis-password", "chaos-password"},
+"""The owner's events and their queues."""
+TOLD = {
+    "user.human.added": ("normal", "user.created"),
+    "user.human.password.check.failed": ("high", "auth.failed"),
+    "oidc_session.added": ("high", "auth.login"),
+    "session.terminated": ("high", "auth.logout"),
+    "session.added": ("low", "session.added"),
 }
-WRITTEN = """
-SELECT concat_ws('/', instance_id, aggregate_type, aggregate_id, "sequence"), event_type FROM eventstore.events2
-WHERE aggregate_id = ANY(%(ids)s) OR creator = %(person)s ORDER BY "position", in_tx_order
-"""
-DELIVERED = """
-SELECT queue, id, name, 1000 * (extract(epoch FROM delivered_at) - "position") FROM events_delivered
-WHERE id = ANY(%(ids)s) ORDER BY serial
-"""
+"""What a person's deeds write in ZITADEL, and the queue and name by which a consumer must get it."""
+PASSWORDS = {"relay": ("zitadel-password", "redis-password"), CONSUMER: ("chaos-password", "redis-password")}
+TIMELINE = b"SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
+SEEN_WITHIN_S = 5.0
+"""How soon a number must be told once it is one: a depth is told once a second, all others four times."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """One row of the consumer's table; `late_ms` by the clock of the database, which stamped cause and arrival."""
-
-    queue: str
-    id: str
-    name: str
-    late_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """What one person's doings wrote into the event store (id and ZITADEL's type, in order) and what arrived of it."""
-
-    written: list[tuple[str, str]]
-    arrived: list[Delivered]
-
-    def named(self, queue: str) -> Counter[str]:
-        """How often each name arrived in a queue."""
-        return Counter(event.name for event in self.arrived if event.queue == queue)
-
-
-_TOLD: dict[str, Story] = {}
-"""By platform: one story a process is enough, and its passwords cost a hash each."""
-
-
-def story(target: Target) -> Story:
-    """Somebody is added, mistypes a password, logs in and out and is removed; Timeout when not all of it arrives."""
-    if target.name not in _TOLD:
-        with api(target) as client:
-            person, password = add_person(client)
-            try:
-                sessions = [mistyped(client, person), logged_in(target, client, person, password)]
-                for session in sessions:
-                    client.request("DELETE", f"/v2/sessions/{session}", json={}).raise_for_status()
-            finally:
-                client.request("DELETE", f"/v2/users/{person}").raise_for_status()
-        written = rows(target, "zitadel", WRITTEN, ids=[person, *sessions], person=person)
-        ids = [identity for identity, _ in written]
-        until(lambda: set(ids) <= {each.id for each in delivered(target, ids)}, promised_ms() / 1000, "all arrives")
-        _TOLD[target.name] = Story(written, delivered(target, ids))
-    return _TOLD[target.name]
-
-
-@contextmanager
-def api(target: Target) -> Iterator[httpx.Client]:
-    """The identity's API through the edge, as its login client."""
-    address, port = target.endpoint("identity")
-    with https.client(target, address, port, host=HOST) as client:
-        client.headers["authorization"] = f"Bearer {target.secret('login-client-token')}"
-        yield client
-
-
-def add_person(client: httpx.Client) -> tuple[str, str]:
-    """Id and password of somebody new, whose login name is in the domain of the suite."""
-    name, password = f"events-{secrets.token_hex(6)}@blinkchamber.test", f"Aa1!{secrets.token_hex(12)}"
-    body = {
-        "username": name,
-        "profile": {"givenName": "Ada", "familyName": "Lovelace"},
-        "email": {"email": name, "isVerified": True},
-        "password": {"password": password},
-    }
-    return str(client.post("/v2/users/human", json=body).raise_for_status().json()["userId"]), password
-
-
-def name_of(client: httpx.Client, person: str) -> str:
-    """A person's login name."""
-    return str(client.get(f"/v2/users/{person}").raise_for_status().json()["user"]["preferredLoginName"])
-
-
-def open_session(client: httpx.Client, login_name: str) -> str:
-    """Id of a session of somebody who has proven nothing yet."""
-    user = {"checks": {"user": {"loginName": login_name}}}
-    return str(client.post("/v2/sessions", json=user).raise_for_status().json()["sessionId"])
-
-
-def mistyped(client: httpx.Client, person: str) -> str:
-    """Id of a session in which a wrong password was given."""
-    session = open_session(client, name_of(client, person))
-    wrong = client.patch(f"/v2/sessions/{session}", json={"checks": {"password": {"password": "wrong"}}})
-    assert wrong.status_code == 400, f"a wrong password was answered with {wrong.status_code}"
-    return session
-
-
-def logged_in(target: Target, client: httpx.Client, person: str, password: str) -> str:
-    """Id of the session of a whole login: authorize, session, password, callback, token, userinfo."""
-    steps = login(Person(name_of(client, person), password, target.secret("login-client-token")))
-    session, request = "", next(steps)
-    while True:
-        given = {"authorization": ""} | request.headers  # an application does not call as the login client
-        answer = client.request(request.method, request.target, headers=given, content=request.body or None)
-        if request.step == "session":
-            session = str(answer.json()["sessionId"])
-        try:
-            request = steps.send(Answer(answer.status_code, answer.headers, answer.content))
-        except StopIteration:
-            return session
-
-
-def rows(target: Target, user: str, question: str, **given: Any) -> list[tuple[Any, ...]]:
-    """A question to the database of ZITADEL (`zitadel`) or of the consumer (`chaos`), through the entrance."""
-    host, port = target.endpoint("postgresql")
-    with psycopg.connect(
-        host=host, port=port, user=user, dbname=user, password=target.secret(f"{user}-password"), connect_timeout=5
-    ) as connection:
-        return connection.execute(question.encode(), given).fetchall()
-
-
-def delivered(target: Target, ids: list[str]) -> list[Delivered]:
-    """What the consumer's table holds of these events, in the order of their delivery, each row of it."""
-    return [Delivered(queue, id, name, float(ms)) for queue, id, name, ms in rows(target, "chaos", DELIVERED, ids=ids)]
-
-
-def promised_ms() -> float:
-    """The release gate's bound on an event's arrival."""
-    (promise,) = (each for each in promises.load() if each.id == "events-arrive-in-time")
-    assert promise.bound
-    return promise.bound
-
-
-def of_program(target: Target, program: str) -> list[Instance]:
-    """The relays (`eventrelay`) or the consumers (`eventconsumer`); without one nothing would be tested."""
-    found = [each for each in Eventrelay(target).instances() if each.name.rpartition("-")[0] == program]
-    assert found, f"no {program}"
+def asked(target: Target) -> dict[str, tuple[Instance, str]]:
+    """Every instance with the role it tells now, by name; without one nothing would be tested."""
+    component = Eventrelay(target)
+    found = {instance.name: (instance, component.role(instance)) for instance in component.instances()}
+    assert found
     return found
+
+
+def relays(target: Target) -> dict[str, str]:
+    """Roles of the relays by name; one that is silent is among them, since the consumers tell that they are such."""
+    return {name: role for name, (_, role) in asked(target).items() if role != CONSUMER}
 
 
 def active(target: Target) -> Instance:
     """The relay that says it sends."""
-    (found,) = (each for each in of_program(target, "eventrelay") if Eventrelay(target).role(each) == "active")
+    found = [instance for instance, role in asked(target).values() if role == "active"]
+    assert len(found) == 1, f"active: {[instance.name for instance in found]}"
+    return found[0]
+
+
+def consumers(target: Target) -> list[Instance]:
+    """Those that empty the lists."""
+    found = [instance for instance, role in asked(target).values() if role == CONSUMER]
+    assert found, "no instance says that it consumes"
     return found
 
 
-def metrics(target: Target, instance: Instance) -> str:
-    """The page a Prometheus would scrape."""
+def page(target: Target, instance: Instance, path: str = "/metrics") -> str:
+    """What an instance answers over HTTP."""
     with Eventrelay(target).client(instance) as client:
-        return client.get("/metrics").raise_for_status().text
+        return client.get(path).raise_for_status().text
 
 
-def counted(target: Target, instance: Instance, name: str) -> dict[str, float]:
-    """The values of one metric by queue ("" where it has none)."""
-    return {one.labels.get("queue", ""): one.value for one in samples(metrics(target, instance), name)}
+def number(target: Target, instance: Instance, name: str) -> float:
+    """The one sample of a metric without labels."""
+    (sample,) = exposition.samples(page(target, instance), name)
+    return sample.value
 
 
-def queues(target: Target) -> Connection:
-    """The database of the queues, at the address the relay uses; elements are bytes."""
-    host, port = target.endpoint("redis-master")
-    return Connection(host=host, port=port, password=target.secret("redis-password"), db=DATABASE, socket_timeout=3)
+def by_queue(target: Target, instances: list[Instance], name: str) -> dict[str, float]:
+    """A metric's samples by queue, summed over instances; a queue that was never counted has none and is 0."""
+    sums = dict.fromkeys(QUEUES, 0.0)
+    for instance in instances:
+        for sample in exposition.samples(page(target, instance), name):
+            sums[sample.labels["queue"]] += sample.value
+    return sums
 
 
-def leased(redis: Connection, key: str) -> str:
-    """Who holds a lease; a relay's has a suffix for each of its lives."""
-    held: Any = redis.get(key)
-    return held.decode().partition("@")[0] if held else ""
+_STORIES: dict[str, story.Story] = {}
 
 
-@contextmanager
-def consumers_kept_off(target: Target) -> Iterator[Connection]:
-    """Hold the queues' leases as another consumer would: what is sent stays in its queue until the block ends."""
-    leases = [f"zitadel:events:{queue}:consumer" for queue in CLASSES]
-    with queues(target) as redis:
-        try:
-            for lease in leases:
-                redis.set(lease, "conformance", px=HELD_MS)
-            yield redis
-        finally:
-            redis.delete(*leases)  # all at once: the consumer must find every queue open when it looks
+@pytest.fixture
+def told(target: Target) -> story.Story:
+    """One person's story on this platform; lived once a process, since its events wait a second for their batch."""
+    if target.name not in _STORIES:
+        _STORIES[target.name] = story.lived(target)
+    return _STORIES[target.name]
 
 
-@contextmanager
-def one_of_each(target: Target) -> Iterator[dict[str, list[str]]]:
-    """Ids of events of all three classes, the least urgent first in time; who was added for them is removed again."""
-    with api(target) as client:
-        person, _ = add_person(client)
-        try:
-            session = open_session(client, name_of(client, person))
-            client.request("DELETE", f"/v2/sessions/{session}", json={}).raise_for_status()
-            made = rows(target, "zitadel", WRITTEN, ids=[person, session], person=person)
-            classes = {"user.human.added": "normal", "session.terminated": "high"}
-            found = {queue: [id for id, kind in made if classes.get(kind, "low") == queue] for queue in CLASSES}
-            assert all(found.values()), made
-            yield found
-        finally:
-            client.request("DELETE", f"/v2/users/{person}").raise_for_status()
-
-
-def waiting(redis: Connection, queue: str) -> list[list[Event]]:
-    """The batches in a queue, oldest first; ElementError for one that is not compressed as it should be."""
-    elements: Any = redis.lrange(f"zitadel:events:{queue}", 0, -1)
-    return [unpack(element) for element in elements]
-
-
-def all_wait(redis: Connection, made: dict[str, list[str]]) -> bool:
-    """Whether these events lie in the queues of their classes."""
-    return all(set(ids) <= {e.id for batch in waiting(redis, queue) for e in batch} for queue, ids in made.items())
+one_story = pytest.mark.xdist_group("event-story")
 
 
 def test_one_relay_is_active_and_every_other_stands_by(target: Target) -> None:
-    """By their own words, by their metrics, and by the lease in Redis."""
-    relays = of_program(target, "eventrelay")
-    roles = {instance.name: Eventrelay(target).role(instance) for instance in relays}
-    assert sorted(roles.values()) == ["active"] + ["standby"] * (len(relays) - 1), roles
-    assert len(relays) >= 2, roles
-    sending = {instance.name: counted(target, instance, "eventrelay_active")[""] for instance in relays}
-    assert sending == {name: float(role == "active") for name, role in roles.items()}
-    with queues(target) as redis:
-        assert leased(redis, "zitadel:events:relay") == active(target).name
+    roles = relays(target)
+    assert len(roles) >= 2, roles
+    assert Counter(roles.values()) == {"active": 1, "standby": len(roles) - 1}, roles
 
 
-def test_every_consumer_works_and_holds_the_queues(target: Target) -> None:
-    consumers = of_program(target, "eventconsumer")
-    for instance in consumers:
-        told = Eventrelay(target).status(instance)
-        assert (told.get("role"), told.get("healthy"), told.get("trouble")) == (CONSUMER, True, ""), instance.name
-    names = {instance.name for instance in consumers}
-    with queues(target) as redis:
-        holders = {queue: leased(redis, f"zitadel:events:{queue}:consumer") for queue in CLASSES}
-        assert set(holders.values()) <= names, holders
-        assert [redis.llen(f"zitadel:events:{queue}:unreadable") for queue in CLASSES] == [0, 0, 0]
+def test_the_active_relay_is_the_one_that_has_the_lease_in_redis(target: Target) -> None:
+    with queues(target) as lists:
+        holder, remaining_ms = lists.client.get(LEASE), lists.client.pttl(LEASE)
+    name, _, life = str(holder).partition("@")
+    assert (name, bool(life)) == (active(target).name, True), holder
+    settings = Eventrelay(target).status(active(target))["settings"]
+    assert 0 < remaining_ms <= settings["lease_ms"], "a lease without an end would outlive its holder"
 
 
-@pytest.mark.disturbs
-def test_what_waits_lies_compressed_in_the_queue_of_its_class(target: Target) -> None:
-    """The consumer is kept off for a moment; then the depths the relays tell are those of the queues."""
-    most = int(Eventrelay(target).status(active(target))["settings"]["batch_size"])
-    with consumers_kept_off(target) as redis, one_of_each(target) as made:
-        until(lambda: all_wait(redis, made), promised_ms() / 1000, "an event of each class is in its queue")
-        held = {queue: waiting(redis, queue) for queue in CLASSES}
-        until(lambda: told_depths(target) == depths(redis), 5, "every relay tells the depth of each queue")
-        assert min(depths(redis).values()) > 0
-    for queue, batches in held.items():
-        assert all(1 <= len(batch) <= most <= 100 for batch in batches), queue
-        names = {event.name for batch in batches for event in batch}
-        assert names & OWNERS <= CLASSES[queue], f"{queue}: {sorted(names)}"
+def test_a_consumer_works_and_has_every_list(target: Target) -> None:
+    names = {instance.name for instance in consumers(target)}
+    with queues(target) as lists:
+        having = {queue: lists.client.get(consumer_key(queue)) for queue in QUEUES}
+    assert set(having.values()) <= names, f"{having}, consumers are {sorted(names)}"
 
 
-def depths(redis: Connection) -> dict[str, float]:
-    """Elements in each queue, as Redis counts them."""
-    return {queue: float(str(redis.llen(f"zitadel:events:{queue}"))) for queue in CLASSES}
+def test_every_instance_is_healthy_and_in_no_trouble(target: Target) -> None:
+    for instance, _ in asked(target).values():
+        said = json.loads(page(target, instance, "/status"))
+        assert (said["healthy"], said["trouble"]) == (True, ""), f"{instance.name}: {said}"
+        assert page(target, instance, "/healthz") == "ok", instance.name
 
 
-def told_depths(target: Target) -> dict[str, float]:
-    """Elements in each queue as the relays tell it; empty while they differ."""
-    told = [counted(target, each, "eventrelay_queue_depth") for each in of_program(target, "eventrelay")]
-    return told[0] if all(one == told[0] for one in told) else {}
+def test_batches_are_of_100_events_or_1_s_by_what_every_instance_has_in_force(target: Target) -> None:
+    for instance, _ in asked(target).values():
+        settings = json.loads(page(target, instance, "/status"))["settings"]
+        assert (settings["batch_size"], settings["batch_ms"]) == (BATCH_SIZE, BATCH_MS), instance.name
 
 
-@pytest.mark.disturbs
-def test_a_consumer_empties_high_before_normal_before_low(target: Target) -> None:
-    """All three wait together, the low one written first; delivered is by priority."""
-    with one_of_each(target) as made:
-        ids = [identity for queue in made.values() for identity in queue]
-        with consumers_kept_off(target) as redis:
-            until(lambda: all_wait(redis, made), promised_ms() / 1000, "an event of each class is in its queue")
-        until(lambda: len(delivered(target, ids)) >= len(ids), promised_ms() / 1000, "all are delivered")
-        order = list(dict.fromkeys(event.queue for event in delivered(target, ids)))
-    assert order == ["high", "normal", "low"]
+def test_the_queues_are_in_database_1_of_set_1_and_nowhere_else(target: Target) -> None:
+    found: dict[tuple[int, int], set[str]] = {}
+    for number_of_set, masters in Redis(target).masters().items():
+        assert len(masters) == 1, f"set {number_of_set}"
+        with Redis(target).client(masters[0]) as client:
+            keyspace: Any = client.info("keyspace")
+            for name in keyspace:
+                database = int(str(name).removeprefix("db"))
+                client.select(database)
+                if keys := set(client.scan_iter(EVERY_KEY, count=1000)):
+                    found[number_of_set, database] = keys
+    assert set(found) == {(SET, DATABASE)}, {place: sorted(keys) for place, keys in found.items()}
+    assert {CURSOR, LEASE, *map(consumer_key, QUEUES)} <= found[SET, DATABASE]
 
 
-def test_every_event_of_a_persons_doings_arrives_once_and_in_order(target: Target) -> None:
-    told = story(target)
+def test_database_1_of_set_1_holds_nothing_but_events(target: Target) -> None:
+    """The cache lives in another database; what other tests leave there for a minute bears their name."""
+    with queues(target) as lists:
+        keys = {str(key) for key in lists.client.scan_iter("*", count=1000)}
+    assert {key for key in keys if not key.startswith(("zitadel:events", "conformance:"))} == set()
+
+
+def test_no_element_was_put_aside_as_unreadable(target: Target) -> None:
+    with queues(target) as lists:
+        assert lists.put_aside() == dict.fromkeys(QUEUES, 0)
+
+
+@one_story
+@pytest.mark.parametrize("kind", TOLD)
+def test_an_event_made_through_the_api_arrives_once_in_the_queue_of_its_class(told: story.Story, kind: str) -> None:
+    queue, name = TOLD[kind]
+    written = [event.id for event in told.written if event.type == kind]
+    assert written, f"nothing the person did has written {kind}"
+    arrived = [(row.id, row.queue, row.name) for row in told.delivered if row.id in written]
+    # a login and the session behind it are two sessions, of which one is ended
+    assert sorted(arrived) == sorted((identity, queue, name) for identity in written)
+
+
+@one_story
+def test_every_event_of_a_login_arrives_once_and_in_its_order(told: story.Story) -> None:
+    """Ten and more events of several transactions, each list in the order of the store."""
     assert len(told.written) >= 10, told.written
-    assert Counter(event.id for event in told.arrived) == Counter(id for id, _ in told.written)
-    place = {identity: number for number, (identity, _) in enumerate(told.written)}
-    for queue in CLASSES:
-        arrived = [place[event.id] for event in told.arrived if event.queue == queue]
-        assert arrived == sorted(arrived), queue
+    sent_to = {row.id: row.queue for row in told.delivered}
+    expected = {queue: [e.id for e in told.written if sent_to.get(e.id) == queue] for queue in QUEUES}
+    assert {queue: [r.id for r in told.delivered if r.queue == queue] for queue in QUEUES} == expected
+    assert {event.type for event in told.written if event.id not in sent_to} == set(), "not delivered"
 
 
-def test_a_login_a_failure_and_a_logout_are_told_in_the_high_queue(target: Target) -> None:
-    """Two sessions end, one of them after a login; the checks on the way there are no events of the owner's."""
-    assert story(target).named("high") == {"auth.failed": 1, "auth.login": 1, "auth.logout": 2}
+@one_story
+def test_no_event_had_to_be_removed_as_a_duplicate(told: story.Story) -> None:
+    """With nothing broken nothing is sent again; the inbox has each id, and saw it once."""
+    assert told.delivered
+    assert {row.id: row.arrivals for row in told.delivered if row.arrivals != 1} == {}
 
 
-def test_a_new_user_is_told_in_the_normal_queue(target: Target) -> None:
-    assert story(target).named("normal") == {"user.created": 1}
+@one_story
+def test_a_login_is_told_by_the_owners_names_once_and_the_rest_by_zitadels_in_the_low_queue(told: story.Story) -> None:
+    types = {event.id: event.type for event in told.written}
+    owners = Counter(row.name for row in told.delivered if row.name in OWNERS)
+    assert owners == {"user.created": 1, "auth.login": 1, "auth.failed": 1, "auth.logout": 1}
+    for row in told.delivered:
+        expected = (OWNERS[row.name], row.name) if row.name in OWNERS else ("low", types[row.id])
+        assert (row.queue, row.name) == expected, types[row.id]
 
 
-def test_all_else_arrives_in_the_low_queue_under_its_own_name(target: Target) -> None:
-    told = story(target)
-    low = told.named("low")
-    assert {"session.added", "user.removed"} <= set(low), low
-    assert set(low) & OWNERS == set()
-    kinds = dict(told.written)
-    assert all(kinds[event.id] == event.name for event in told.arrived if event.queue == "low")
-
-
-@pytest.mark.parametrize("queue", CLASSES)
-def test_no_event_is_later_than_promised_in_queue(
-    target: Target, queue: str, record_property: Callable[[str, object], None]
+@one_story
+def test_events_arrive_within_the_bound(
+    target: Target, told: story.Story, record_property: Callable[[str, object], None]
 ) -> None:
-    late = [event.late_ms for event in story(target).arrived if event.queue == queue]
-    slowest = max(late)
-    for name, value in {"measured": round(slowest, 1), "bound": promised_ms(), "unit": "ms"}.items():
+    """By the database's own clock, from the moment the event was written to its commit by the consumer."""
+    assert {event.id for event in told.written} == {row.id for row in told.delivered}, "some never arrived"
+    bound, slowest = Eventrelay(target).bound(), float(max(row.late_s for row in told.delivered)) * 1000
+    for name, value in {"measured": round(slowest, 1), "bound": bound.ms, "unit": "ms"}.items():
         record_property(name, value)
-    assert 0 < min(late), f"{queue}: arrived before it was written"
-    assert slowest <= promised_ms(), f"{queue}: {slowest:.0f} ms"
+    assert 0 < slowest <= bound.ms, f"{bound.formula} = {bound.ms:g} ms"
 
 
-def test_half_of_the_events_are_no_later_than_batches_and_polls_allow(
-    target: Target, record_property: Callable[[str, object], None]
-) -> None:
-    """The live settings while nothing dies; every event would also count what else this machine does."""
-    allowed, middle = undisturbed(target), statistics.median(event.late_ms for event in story(target).arrived)
-    for name, value in {"measured": round(middle, 1), "bound": allowed.ms, "unit": "ms"}.items():
-        record_property(name, value)
-    assert middle <= allowed.ms, f"{middle:.0f} ms, {allowed.formula} = {allowed.ms:g} ms with {allowed.inputs}"
+@one_story
+def test_the_cursor_has_reached_the_last_event_that_was_delivered(target: Target, told: story.Story) -> None:
+    with queues(target) as lists, story.database(target, "zitadel") as store:
+        timeline, position, _ = str(lists.client.get(CURSOR)).split("/")
+        row = store.execute(TIMELINE).fetchone()
+    arrived = {row.id for row in told.delivered}
+    assert Decimal(position) >= max(event.position for event in told.written if event.id in arrived)
+    assert row is not None
+    assert int(timeline) == row[0], "the cursor is of another timeline than the primary"
 
 
-def test_lag_is_told_while_an_event_waits_and_is_gone_afterwards(target: Target) -> None:
-    relay = active(target)
-    seen: list[float] = []
+def test_who_is_active_is_told_in_the_metrics(target: Target) -> None:
+    roles = relays(target)
+    told = {name: number(target, asked(target)[name][0], "eventrelay_active") for name in roles}
+    assert told == {name: float(role == "active") for name, role in roles.items()}
+    for name in (name for name, role in roles.items() if role == "standby"):
+        assert number(target, asked(target)[name][0], "eventrelay_lag_seconds") == 0, f"{name} sends nothing"
+
+
+@pytest.mark.disturbs
+def test_the_depth_and_the_events_told_are_those_of_the_lists(target: Target) -> None:
+    """Held still, the lists are counted in Redis; the active relay and the consumer must tell the same numbers."""
+    relay, takers = active(target), consumers(target)
+
+    def sent() -> dict[str, float]:
+        return by_queue(target, [relay], "eventrelay_events_sent_total")
+
+    def delivered() -> dict[str, float]:
+        return by_queue(target, takers, "eventrelay_events_delivered_total")
+
+    with held(target) as lists:
+        sent_before, delivered_before, waited = sent(), delivered(), lists.events()
+        with story.api(target) as client:
+            story.one_event_of_each_class(target, client)
+        until(lambda: all(lists.depths().values()), SEEN_WITHIN_S, "every list has an element")
+        until(
+            lambda: by_queue(target, [relay], "eventrelay_queue_depth") == lists.depths(),
+            SEEN_WITHIN_S,
+            "the depth that is told is that of the lists",
+        )
+        until(
+            lambda: _less(lists.events(), waited) == _less(sent(), sent_before),
+            SEEN_WITHIN_S,
+            "as many events are told sent as came into the lists",
+        )
+    until(
+        lambda: _less(delivered(), delivered_before) == _more(waited, _less(sent(), sent_before)),
+        SEEN_WITHIN_S,
+        "as many events are told delivered as waited and were sent",
+    )
+
+
+def _less(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    return {queue: now[queue] - before[queue] for queue in QUEUES}
+
+
+def _more(these: Mapping[str, float], others: Mapping[str, float]) -> dict[str, float]:
+    return {queue: these[queue] + others[queue] for queue in QUEUES}
+
+
+@pytest.mark.disturbs
+def test_an_element_is_one_compressed_batch(target: Target) -> None:
+    """Twelve sessions are ended within a moment: their events share elements, which nobody could read uncompressed."""
+    with held(target) as lists, story.api(target) as client, story.added(target, client) as (person, _):
+        began = time.monotonic()
+        sessions = [story.opened(client, person.login_name) for _ in range(12)]
+        for session in sessions:
+            story.ended(client, session)
+        took = time.monotonic() - began
+        until(lambda: _ended(lists.batches("high")) >= set(sessions), SEEN_WITHIN_S, "their ends are in the list")
+        assert lists.client.type(key_of("high")) == "list"
+        batches, elements = lists.batches("high"), lists.elements("high")
+    names = [(event["name"], event["aggregate_id"]) for batch in batches for event in batch]
+    assert sorted(one for one in names if one[1] in sessions) == sorted(("auth.logout", one) for one in sessions)
+    assert len(batches) <= took * 1000 / BATCH_MS + 2, f"{len(batches)} elements for what happened within {took:.1f} s"
+    assert max(map(len, batches)) <= BATCH_SIZE
+    positions = [(Decimal(event["position"]), event["order"]) for batch in batches for event in batch]
+    assert positions == sorted(positions)
+    for element in elements:
+        with pytest.raises(ValueError, match=r"."):
+            json.loads(element)
+        assert len(element) < len(zlib.decompress(element))
+
+
+def _ended(batches: list[list[dict[str, object]]]) -> set[object]:
+    return {event["aggregate_id"] for batch in batches for event in batch if event["name"] == "auth.logout"}
+
+
+@pytest.mark.disturbs
+def test_the_lag_is_told_while_an_event_waits_for_its_batch_and_is_gone_afterwards(target: Target) -> None:
+    relay, bound = active(target), Eventrelay(target).bound()
 
     def lag() -> float:
-        (seconds,) = counted(target, relay, "eventrelay_lag_seconds").values()
-        seen.append(seconds)
-        return seconds
+        return number(target, relay, "eventrelay_lag_seconds")
 
-    with one_of_each(target):
-        until(lambda: lag() > 0, promised_ms() / 1000, "the relay tells how old the waiting event is", every=0.05)
-    until(lambda: lag() == 0, 2 * promised_ms() / 1000, "nothing waits any more", every=0.05)
-    assert all(math.isfinite(seconds) and 0 <= seconds < promised_ms() / 1000 for seconds in seen), seen
-
-
-def test_what_was_sent_and_delivered_is_counted_by_queue(target: Target) -> None:
-    relay, consumers = active(target), of_program(target, "eventconsumer")
-
-    def sent_and_delivered() -> dict[str, tuple[float, float]]:
-        sent = counted(target, relay, "eventrelay_events_sent_total")
-        done = [counted(target, each, "eventrelay_events_delivered_total") for each in consumers]
-        return {queue: (sent.get(queue, 0), sum(one.get(queue, 0) for one in done)) for queue in CLASSES}
-
-    def moved() -> bool:
-        after = sent_and_delivered()
-        return all(after[queue][side] >= before[queue][side] + len(made[queue]) for queue in CLASSES for side in (0, 1))
-
-    before = sent_and_delivered()
-    with one_of_each(target) as made:
-        until(moved, promised_ms() / 1000, "relay and consumer count the events of each queue")
+    until(lambda: lag() == 0, SEEN_WITHIN_S, "nothing waits")
+    with story.api(target) as client:
+        story.one_event_of_each_class(target, client)
+    told = until(lag, SEEN_WITHIN_S, "the lag is told", every=0.05)
+    assert told * 1000 <= bound.ms
+    until(lambda: lag() == 0, SEEN_WITHIN_S, "the lag is gone")
 
 
-def test_queues_and_cursor_are_in_the_owners_database_of_set_1_and_nowhere_else(target: Target) -> None:
-    """They are forgotten together or not at all; the cursor moves with what is sent."""
-    with queues(target) as redis:
-        before = redis.get(KEYS[0])
-        assert before, "no cursor where it should be"
-        with one_of_each(target):
-            until(lambda: redis.get(KEYS[0]) != before, promised_ms() / 1000, "the cursor moves")
-    for number, masters in Redis(target).masters().items():
-        (master,) = masters
-        for database in (0, 1, 2):
-            if (number, database) != (1, DATABASE):
-                with Redis(target).client(master) as client:
-                    client.select(database)
-                    assert client.exists(*KEYS) == 0, f"{master.name}, database {database}"
+@pytest.mark.disturbs
+def test_events_wait_behind_an_open_transaction_and_go_when_it_ends(target: Target) -> None:
+    """What is still open may commit an event below those that are visible, which a reader past it would never see."""
+    relay = active(target)
+    settings = Eventrelay(target).status(relay)["settings"]
+    due_s = (settings["batch_ms"] + 2 * settings["poll_ms"]) / 1000 + 0.5
+    with story.database(target, "chaos") as consumer, story.api(target) as client, contextlib.ExitStack() as opened:
+        person = opened.enter_context(story.added(target, client))[0]
+        late = opened.enter_context(story.database(target, "zitadel", autocommit=False))
+        late.execute("SELECT pg_current_xact_id()")
+        session = story.opened(client, person.login_name)
+        story.ended(client, session)
+        until(
+            lambda: number(target, relay, "eventrelay_held_back_seconds") > due_s,
+            due_s + SEEN_WITHIN_S,
+            f"the relay tells that it holds back for more than {due_s:g} s",
+        )
+        assert story.logout_arrived(consumer, session) == 0, "sent although an older transaction was open"
+        late.rollback()
+        until(lambda: story.logout_arrived(consumer, session) == 1, story.WATCHED_S, "delivered, once")
 
 
-@pytest.mark.parametrize("program", SECRETS)
-def test_each_holds_the_files_of_the_two_secrets_it_needs_and_no_other(target: Target, program: str) -> None:
-    """That no secret stands in its environment, log or command line is tried for every component (suites/secrets)."""
-    for instance in of_program(target, program):
-        assert set(inside(target, instance, ["sh", "-c", 'ls "$SECRETS"']).split()) == SECRETS[program], instance.name
+def test_every_program_reads_its_passwords_from_files_and_was_handed_no_other(target: Target) -> None:
+    """That none of them stands in an environment, an argument or a log is tried for all components in the suite
+    `secrets`."""
+    for instance, role in asked(target).values():
+        expected = PASSWORDS["relay" if role != CONSUMER else CONSUMER]
+        assert set(inside(target, instance, ["sh", "-c", 'ls "$SECRETS"']).split()) == set(expected), instance.name
+        places = _places(exposure.environments(target, instance))
+        for variable, name in zip(("DATABASE_PASSWORD_FILE", "REDIS_PASSWORD_FILE"), expected, strict=True):
+            content = inside(target, instance, ["cat", places[variable]]).strip()
+            assert _digest(content) == _digest(target.secret(name)), f"{instance.name}: {variable}"
+
+
+def _places(environments: dict[str, bytes]) -> dict[str, str]:
+    """Variables of the instance's program that name files; other processes of it may know none."""
+    pairs = [line.partition(b"=") for content in environments.values() for line in content.split(b"\0")]
+    return {name.decode(): value.decode() for name, _, value in pairs if name.endswith(b"_PASSWORD_FILE")}
+
+
+def _digest(secret: str) -> str:
+    """What may be shown when two secrets differ."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:12]
