@@ -150,6 +150,11 @@ def logout_arrived(consumer: psycopg.Connection[Any], session: str) -> int:
     return int(_value(consumer, _LOGOUT, (session,)))
 
 
+def delivered(consumer: psycopg.Connection[Any], ids: list[str]) -> list[Delivered]:
+    """What the consumer has committed of these events, each row of it, in the order of their delivery."""
+    return [Delivered(*row) for row in consumer.execute(_DELIVERED, (ids,)).fetchall()]
+
+
 def _mistypes(client: httpx.Client, session: str) -> None:
     wrong = {"checks": {"password": {"password": "not the password"}}}
     answer = client.patch(f"/v2/sessions/{session}", json=wrong)
@@ -164,12 +169,9 @@ async def _logs_in(target: Target, person: Person) -> None:
 
 
 def _awaited(consumer: psycopg.Connection[Any], ids: list[str]) -> list[Delivered]:
-    def rows() -> list[Delivered]:
-        return [Delivered(*row) for row in consumer.execute(_DELIVERED, (ids,)).fetchall()]
-
     with contextlib.suppress(Timeout):  # what is missing then is for the tests to say
-        until(lambda: {row.id for row in rows()} >= set(ids), WATCHED_S, "every event is delivered")
-    return rows()
+        until(lambda: {row.id for row in delivered(consumer, ids)} >= set(ids), WATCHED_S, "every event is delivered")
+    return delivered(consumer, ids)
 
 
 def _value(connection: psycopg.Connection[Any], question: bytes, given: tuple[Any, ...] = ()) -> Any:

@@ -70,8 +70,13 @@ def asked(target: Target) -> dict[str, tuple[Instance, str]]:
 
 
 def relays(target: Target) -> dict[str, str]:
-    """Roles of the relays by name; one that is silent is among them, since the consumers tell that they are such."""
-    return {name: role for name, (_, role) in asked(target).items() if role != CONSUMER}
+    """Roles of the relays by name; a silent one says none."""
+    return {name: role for name, (_, role) in asked(target).items() if not is_consumer(name)}
+
+
+def is_consumer(name: str) -> bool:
+    """Whether an instance was deployed to consume, whatever it does now."""
+    return name.startswith("eventconsumer")
 
 
 def active(target: Target) -> Instance:
@@ -82,10 +87,11 @@ def active(target: Target) -> Instance:
 
 
 def consumers(target: Target) -> list[Instance]:
-    """Those that empty the lists."""
-    found = [instance for instance, role in asked(target).values() if role == CONSUMER]
-    assert found, "no instance says that it consumes"
-    return found
+    """Those that empty the lists, each of which says that it does."""
+    found = {name: (instance, role) for name, (instance, role) in asked(target).items() if is_consumer(name)}
+    roles = {name: role for name, (_, role) in found.items()}
+    assert roles == dict.fromkeys(roles or ["a consumer"], CONSUMER), roles
+    return [instance for instance, _ in found.values()]
 
 
 def page(target: Target, instance: Instance, path: str = "/metrics") -> str:
@@ -296,6 +302,20 @@ def _more(these: Mapping[str, float], others: Mapping[str, float]) -> dict[str, 
 
 
 @pytest.mark.disturbs
+def test_what_waits_is_delivered_by_priority(target: Target) -> None:
+    """An event of each class waits, the low one written first: high is emptied before normal, and normal before low."""
+    with story.database(target, "chaos") as consumer:
+        with held(target) as lists:
+            with story.api(target) as client:
+                story.one_event_of_each_class(target, client)
+            until(lambda: all(lists.depths().values()), SEEN_WITHIN_S, "every list has an element")
+            waiting = [event["id"] for queue in QUEUES for batch in lists.batches(queue) for event in batch]
+        order = [row.queue for row in story.delivered(consumer, waiting)]
+    assert list(dict.fromkeys(order)) == list(QUEUES), order
+    assert order == sorted(order, key=QUEUES.index), "a list was left before it was empty"
+
+
+@pytest.mark.disturbs
 def test_an_element_is_one_compressed_batch(target: Target) -> None:
     """Twelve sessions are ended within a moment: their events share elements, which nobody could read uncompressed."""
     with held(target) as lists, story.api(target) as client, story.added(target, client) as (person, _):
@@ -363,13 +383,13 @@ def test_events_wait_behind_an_open_transaction_and_go_when_it_ends(target: Targ
 def test_every_program_reads_its_passwords_from_files_and_was_handed_no_other(target: Target) -> None:
     """That none of them stands in an environment, an argument or a log is tried for all components in the suite
     `secrets`."""
-    for instance, role in asked(target).values():
-        expected = PASSWORDS["relay" if role != CONSUMER else CONSUMER]
-        assert set(inside(target, instance, ["sh", "-c", 'ls "$SECRETS"']).split()) == set(expected), instance.name
+    for name, (instance, _) in asked(target).items():
+        expected = PASSWORDS[CONSUMER if is_consumer(name) else "relay"]
+        assert set(inside(target, instance, ["sh", "-c", 'ls "$SECRETS"']).split()) == set(expected), name
         places = _places(exposure.environments(target, instance))
-        for variable, name in zip(("DATABASE_PASSWORD_FILE", "REDIS_PASSWORD_FILE"), expected, strict=True):
+        for variable, secret in zip(("DATABASE_PASSWORD_FILE", "REDIS_PASSWORD_FILE"), expected, strict=True):
             content = inside(target, instance, ["cat", places[variable]]).strip()
-            assert _digest(content) == _digest(target.secret(name)), f"{instance.name}: {variable}"
+            assert _digest(content) == _digest(target.secret(secret)), f"{name}: {variable}"
 
 
 def _places(environments: dict[str, bytes]) -> dict[str, str]:
