@@ -165,10 +165,11 @@ def rollback(name: str) -> None:
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @clear_errors
 def report(run: Path) -> None:
-    """Judge a run again and render its report, from the run folder alone."""
+    """Judge a run again and render its report, from the run folder alone; of a search for the knee, its page."""
+    from chaosblink.report import load_page
     from chaosblink.report.publish import publish
 
-    click.echo(publish(run))
+    click.echo(load_page.render(run) if (run / load_page.KNEE).exists() else publish(run))
 
 
 @main.command()
@@ -282,7 +283,7 @@ def complete(shell: str) -> None:
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @name_option
-@click.option("--find-knee", is_flag=True, help="Step users up until more of them bring no more work; writes a JSON.")
+@click.option("--find-knee", is_flag=True, help="Step users up until more of them bring no more work; writes a page.")
 @click.option("--step-s", default=None, type=click.FloatRange(5), help="Seconds of a step [with --find-knee: 12].")
 @click.option("--mix", default="everyday", help="What users do: everyday, or logins alone (loadtests/mix.py).")
 @click.option(
@@ -319,10 +320,11 @@ def load(name: str, find_knee: bool, step_s: float | None, mix: str, workers: st
     target = open_target(name)
     if find_knee:
         from chaosblink.load import measure
+        from chaosblink.report import load_page
 
         folder = locust.ROOT / "reports" / "runs" / time.strftime("%Y%m%d-%H%M%S-load")
         file = measure.find_knee(target, folder, measure.Plan(step_s or 12.0, mix=mix), progress())
-        click.echo(f"{measure.concluded(file)}\n{file}")
+        click.echo(f"{measure.concluded(file)}\n{file}\nreport: {load_page.render(folder)}")
         return
     here = [] if "--headless" in options else ["--web-host", "127.0.0.1"]
     command = locust.command(target, *here, *chosen)

@@ -27,7 +27,11 @@ def header_facts(run: Run) -> Pairs:
 
 def when(run: Run) -> str:
     """The run's one wall-clock label."""
-    wall = run.facts.get("wall")
+    return moment(run.facts.get("wall"))
+
+
+def moment(wall: Any) -> str:
+    """An ISO 8601 time in words; anything else as it is."""
     try:
         return datetime.fromisoformat(str(wall)).strftime("%d %B %Y, %H:%M %Z").strip()
     except ValueError:

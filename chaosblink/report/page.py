@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
 from chaosblink.report import conditions, sign_off
 from chaosblink.report.experiment_view import Measured, experiment_view, measure
 from chaosblink.report.recording import Run, load
+from chaosblink.report.templates import rendered
 from chaosblink.report.verdict_view import HEADINGS, SYMBOLS, whole
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "reports" / "templates"
 WHOLE_SYMBOLS = {"KEPT": "✓", "BROKEN": "✗", "UNKNOWN": "?"}
 
 
@@ -24,15 +21,8 @@ def render(run: Path) -> Path:
     """
     loaded = load(run)
     measured = [(experiment, measure(experiment)) for experiment in loaded.experiments]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template("report.html.j2").render(
-        css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+    page = rendered(
+        "report.html.j2",
         experiments=[experiment_view(loaded, experiment, rounds) for experiment, rounds in measured],
         **_frame(loaded, [pair for _, rounds in measured for pair in rounds]),
     )

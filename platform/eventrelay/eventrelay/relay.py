@@ -93,6 +93,8 @@ class Relay:
             log.info("standby: %s is active", held.holder.partition("@")[0])
         self._held_at, self._cursor = float("-inf"), None
         self._source.reset()
+        for age in (metrics.LAG, metrics.HELD_BACK):  # what it saw as the active one would be told for ever
+            age.set(0)
         self._status.good("standby")
         return min(self._settings.ask_ms, held.remaining_ms + 5) / 1000
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from eventrelay import metrics
 from eventrelay.element import unpack
 from eventrelay.lists import CURSOR, LEASE, key_of
 from eventrelay.relay import Relay
@@ -95,6 +96,18 @@ def test_only_one_is_active_and_the_other_takes_over(postgres: Postgres, redis: 
     until(lambda: (second.turn(), sent(redis) == ["a"])[1], 3, "the standby takes over")
     assert 0.2 < time.monotonic() - began < 1.5
     assert second._status.role == "active"
+
+
+def test_a_relay_that_stands_by_again_tells_no_lag(postgres: Postgres, redis: Redis, make_relay: Make) -> None:
+    first, second = make_relay("eventrelay-0", batch_ms=60_000), make_relay("eventrelay-1", batch_ms=60_000)
+    with postgres.connect() as connection:
+        tell(connection, ["a"])
+    turns(first)
+    assert metrics.LAG._value.get() > 0, "the event waits for its batch"
+    redis.client().delete(LEASE)
+    turns(second)
+    until(lambda: (first.turn(), first._status.role == "standby")[1], 3, "the first stands by")
+    assert (metrics.LAG._value.get(), metrics.HELD_BACK._value.get()) == (0, 0)
 
 
 def test_a_relay_that_ends_in_order_hands_over_at_once(redis: Redis, make_relay: Make) -> None:
