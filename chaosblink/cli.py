@@ -169,7 +169,13 @@ def report(run: Path) -> None:
     from chaosblink.report import load_page
     from chaosblink.report.publish import publish
 
-    click.echo(load_page.render(run) if (run / load_page.KNEE).exists() else publish(run))
+    if not (run / load_page.KNEE).exists():
+        click.echo(publish(run))
+        return
+    try:
+        click.echo(load_page.render(run))
+    except ValueError as error:
+        raise PlatformError(f"{run / load_page.KNEE} cannot be read: {error}") from None
 
 
 @main.command()

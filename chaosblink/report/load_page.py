@@ -143,15 +143,15 @@ def _operations(steps: list[Facts]) -> list[dict[str, Any]]:
 
 def _limit(said: Facts, at: Facts | None) -> str:
     """Whose knee it is: a machine without idle cores, or a generator at its end, would show one of any platform."""
-    machine, generator = (at or {}).get("machine_cores"), (at or {}).get("generator_cores")
-    if not (is_number(machine) and is_number(generator) and is_number(said.get("cores"))):
+    machine, generator, cores = (at or {}).get("machine_cores"), (at or {}).get("generator_cores"), said.get("cores")
+    if not (is_number(machine) and is_number(generator) and is_number(cores)):
         return ""
-    used = f"At the knee the load generator used {generator:.2f} cores, the whole machine {machine:.2f} of"
+    used = f"At the knee the load generator used {generator:.2f} cores, the whole machine {machine:.2f} of {cores}"
     if generator >= BUSY:
-        return f"{used} {said['cores']}: one Locust process can do no more, so the knee may be the generator's."
-    if machine >= BUSY * said["cores"]:
-        return f"{used} {said['cores']}: no core was idle, so the knee is the machine's and not the design's."
-    return f"{used} {said['cores']}: neither of them was at its end."
+        return f"{used}: one Locust process can do no more, so the knee may be the generator's."
+    if machine >= BUSY * cores:
+        return f"{used}: no core was idle, so the knee is the machine's and not the design's."
+    return f"{used}: neither of them was at its end."
 
 
 def _told(of: Facts, name: str, shape: str) -> str:

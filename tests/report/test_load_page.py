@@ -190,5 +190,13 @@ def test_the_report_command_renders_the_page_again(tmp_path: Path) -> None:
     assert (done.exit_code, done.output.strip()) == (0, str(tmp_path / "index.html"))
 
 
+def test_the_report_command_says_in_one_line_that_a_measurement_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "knee.json").write_text('{"steps": [')
+    done = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "knee.json cannot be read" in done.output
+    assert not (tmp_path / "index.html").exists()
+
+
 def test_a_step_of_nobody_gives_no_rate_each() -> None:
     assert chart_load.logins([asdict(step(1)) | {"users": 0}], None) is None
