@@ -79,6 +79,15 @@ def test_a_log_that_broke_off_is_taken_up_behind_the_last_line(cluster: Any) -> 
     assert said == ["one", "two", "three"]
 
 
+def test_no_line_is_lost_between_stamps_that_are_equal_or_lack_their_zeros(cluster: Any) -> None:
+    stamps = ("01.1Z", "01.12Z", "01.12Z", "01.120000001Z")
+    log = "".join(f"2026-01-01T00:00:{stamp} {n}\n" for n, stamp in enumerate(stamps))
+    Container(cluster, [log], exit_code=0)
+    said: list[str] = []
+    job.Job(connect("x"), ["run"], "").run(said.append)
+    assert said == ["0", "1", "2", "3"]
+
+
 def test_a_conformance_run_brings_its_own_account_and_takes_it_away(cluster: Any) -> None:
     assert cluster
     made = job.Job(connect("x"), ["conformance"], "")

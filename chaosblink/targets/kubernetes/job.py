@@ -120,6 +120,9 @@ class Job:
         """Say the log to its end; where the stream broke off it is taken up again behind the last line said."""
         last = ""
         while True:
+            behind = (
+                last  # of a stream taken up again; within one stream stamps may be equal, or shorter by their zeros
+            )
             pod = self._pod()
             if pod is None:
                 return
@@ -127,8 +130,8 @@ class Job:
                 options = {"follow": True, "timestamps": True}
                 for stamped in self._api.lines(names.NAMESPACE, pod["metadata"]["name"], "suite", **options):
                     stamp, _, line = stamped.partition(" ")
-                    if stamp > last:
-                        last = stamp
+                    if _nanoseconds(stamp) > behind:
+                        last = _nanoseconds(stamp)
                         say(line)
             except Missing:
                 return
@@ -158,3 +161,9 @@ class Job:
             raise PlatformError(f"{self.name} is gone from cluster {self._api.cluster} and left no exit code") from None
         assert ended
         return int(ended["exitCode"])
+
+
+def _nanoseconds(stamp: str) -> str:
+    """A log line's time with all nine digits of its fraction, so that text compares as time does."""
+    seconds, _, fraction = stamp.rstrip("Z").partition(".")
+    return f"{seconds}.{fraction:0<9}"
