@@ -45,7 +45,7 @@ write_server_conf() {
 backend_clustering_mode = 'streaming_replication'
 listen_addresses = '$PGPOOL_LISTEN'
 port = $PGPOOL_PORT
-unix_socket_directories = '$DATA/run'
+socket_dir = '$DATA/run'
 pcp_listen_addresses = '$ADDRESS'
 pcp_port = $PGPOOL_PCP_PORT
 pcp_socket_dir = '$DATA/run'
