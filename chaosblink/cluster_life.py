@@ -121,8 +121,7 @@ def load(name: str, workers: str, mix: str, progress: Progress) -> None:
         raise PlatformError(f"--workers {workers}: numbers of pods, as in 1,2,4")
     api = connect(name)
     guard(api)
-    kind = os.environ.get(TARGET, "kubernetes")
-    folder = run_folder.RUNS / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{kind}-load"
+    folder = run_folder.place(f"{os.environ.get(TARGET, 'kubernetes')}-load")
     file = drive(api, command_options(name), [int(each) for each in counts], Load(mix=mix), folder, progress)
     click.echo(str(file))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,7 @@ def is_shell(path: Path) -> bool:
     ],
 )
 def test_nothing_to_object_to(command: list[str]) -> None:
-    assert shutil.which(command[0]), f"{command[0]} is missing: pip install -e .[lint]"
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    program = Path(sys.executable).with_name(command[0])
+    assert program.exists(), f"{command[0]} is missing: pip install -e .[lint]"
+    done = subprocess.run([program, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

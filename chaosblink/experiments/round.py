@@ -43,7 +43,7 @@ ENDED_WITHIN = 60.0
 class Calm:
     """True once every path has had the successes it needs (by its name) and 4 s since its last failure.
 
-    An outage ends where a path then stays up for 3 s and 50 successes (rule 5), so a round must not end before.
+    An outage ends where a path then stays up for 3 s and 50 successes, or for 10 s (rule 5): no round must end before.
     """
 
     def __init__(self, writers: Companion, needed: dict[str, int]) -> None:

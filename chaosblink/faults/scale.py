@@ -55,7 +55,7 @@ class Scale:
     def _grown(self, recorded: scaling.Recorded) -> list[Json]:
         """The pods that serve, once they are all that did and one more; nothing before."""
         found = changes.workload(self._target.api, "Deployment", recorded.namespace, recorded.name)
-        now = scaling.serving(self._target.api, found)
+        now = scaling.serving(scaling.pods_of(self._target.api, found))
         uids = {pod["metadata"]["uid"] for pod in now}
         return now if uids > set(recorded.pods.values()) and len(now) == recorded.replicas + 1 else []
 

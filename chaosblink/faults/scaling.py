@@ -33,7 +33,7 @@ def record(api: Api, namespace: str, name: str) -> Recorded:
     """
     found = changes.workload(api, "Deployment", namespace, name)
     progress = workload(found)
-    pods = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in serving(api, found)}
+    pods = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in serving(pods_of(api, found))}
     if not progress.whole or len(pods) != progress.wanted:
         raise FaultError(f"{name} has {len(pods)} of {progress.wanted} pods ready: somebody else is changing it")
     return Recorded(namespace, name, progress.wanted, pods)
@@ -57,9 +57,9 @@ def pods_of(api: Api, deployment: Json) -> list[Json]:
     return [pod for pod in found if pod["status"].get("phase") not in OVER]
 
 
-def serving(api: Api, deployment: Json) -> list[Json]:
-    """Those of its pods that are ready and that nobody has asked to end."""
-    return [pod for pod in pods_of(api, deployment) if ready(pod) and not ending(pod)]
+def serving(pods: list[Json]) -> list[Json]:
+    """Those that are ready and that nobody has asked to end."""
+    return [pod for pod in pods if ready(pod) and not ending(pod)]
 
 
 def ending(pod: Json) -> bool:
@@ -81,10 +81,9 @@ def left(api: Api, recorded: Recorded) -> list[str]:
     """What differs from the record: the number wanted, the pods that serve, and pods that have still to end."""
     found = changes.workload(api, "Deployment", recorded.namespace, recorded.name)
     wanted, pods = found["spec"].get("replicas", 1), pods_of(api, found)
-    serve = [pod for pod in pods if ready(pod) and not ending(pod)]
     lines = [f"the old pod {pod['metadata']['name']} is still ending" for pod in pods if ending(pod)]
     if wanted != recorded.replicas:
         lines.append(f"{recorded.name} is to have {wanted} pods, not {recorded.replicas}")
-    if len(serve) != recorded.replicas:
-        lines.append(f"{recorded.name} has {len(serve)} pods ready, not {recorded.replicas}")
+    if (serve := len(serving(pods))) != recorded.replicas:
+        lines.append(f"{recorded.name} has {serve} pods ready, not {recorded.replicas}")
     return lines

@@ -158,7 +158,8 @@ def _note(measured: Measured) -> str:
     widest = max(brackets, default=0.0)
     unsure = f" The widest bracket of an answer was {widest:,.0f} ms" + (": uncertain." if widest > 20 else ".")
     return (
-        "Outage: t0 to the first success from which the path stays up for 3 s and 50 successes; 0 when none failed. "
+        "Outage: t0 to the first success from which the path stays up for 3 s and 50 successes, or for 10 s; "
+        "0 when none failed. "
         f"Resolution: {', '.join(sorted(resolutions)) or 'not recorded'}.{unsure if brackets else ''}"
     )
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime
 
+from chaosblink.targets.kubernetes import names
 from chaosblink.targets.kubernetes.api import Api, Json, Later, Missing
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 """What `kubectl rollout restart` writes: to the controllers a changed template, to nobody else anything."""
-RUN = "chaosblink-run"
-"""Who owns what a run has set, a number of pods or an account, until an upgrade takes it over."""
 
 
 def pod(api: Api, namespace: str, name: str) -> Json | None:
@@ -85,7 +84,7 @@ def scale(api: Api, namespace: str, name: str, replicas: int) -> None:
     ends in a conflict over one that was written into the Deployment.
     """
     what, call = f"scale Deployment {namespace}/{name}", api.apps.patch_namespaced_deployment_scale
-    api.ask(what, call, name, namespace, {"spec": {"replicas": replicas}}, field_manager=RUN)
+    api.ask(what, call, name, namespace, {"spec": {"replicas": replicas}}, field_manager=names.RUN_ACCOUNT)
 
 
 def account(api: Api, namespace: str, name: str) -> Json | None:
@@ -121,6 +120,6 @@ def apply_account(api: Api, namespace: str, body: Json, rehearse: bool = False) 
     """
     name = body["metadata"]["name"]
     what, call = f"apply service account {namespace}/{name}", api.core.patch_namespaced_service_account
-    apply: Json = {"field_manager": RUN, "force": True, "_content_type": "application/apply-patch+yaml"}
+    apply: Json = {"field_manager": names.RUN_ACCOUNT, "force": True, "_content_type": "application/apply-patch+yaml"}
     apply |= {"dry_run": "All"} if rehearse else {}
     api.ask(what, call, name, namespace, body, **apply)

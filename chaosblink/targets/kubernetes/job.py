@@ -120,9 +120,7 @@ class Job:
         """Say the log to its end; where the stream broke off it is taken up again behind the last line said."""
         last = ""
         while True:
-            behind = (
-                last  # of a stream taken up again; within one stream stamps may be equal, or shorter by their zeros
-            )
+            behind = last  # where a stream is taken up again; within one, stamps may be equal
             pod = self._pod()
             if pod is None:
                 return
